@@ -1,0 +1,149 @@
+//! What can be asked of a document. Time, ids and worker names come in with the command.
+
+use crate::private::PrivateDigest;
+use crate::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+/// A request that the aggregate decides on.
+#[derive(Clone, Debug)]
+pub enum DocumentCommand {
+    /// Take it in.
+    Upload(Upload),
+    /// Begin an attempt.
+    StartProcessing(StartProcessing),
+    /// An attempt gave text.
+    RecordExtraction(RecordExtraction),
+    /// An attempt failed.
+    RecordFailure(RecordFailure),
+    /// Process it once more.
+    RequestReprocessing(RequestReprocessing),
+    /// Correct what is said of it.
+    Correct(Correct),
+    /// Withdraw it.
+    Withdraw(Withdraw),
+}
+
+/// See [`DocumentCommand::Upload`].
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The bytes, already safe in the object store.
+    pub blob: Blob,
+    /// Media type.
+    pub content_type: String,
+    /// Where it came from.
+    pub source: String,
+    /// How urgent.
+    pub priority: Priority,
+    /// The first document with the same bytes.
+    pub duplicate_of: Option<Uuid>,
+    /// Commitment to file name, metadata and uploader's name.
+    pub private: PrivateDigest,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::StartProcessing`].
+#[derive(Clone, Debug)]
+pub struct StartProcessing {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Name of the worker.
+    pub worker: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::RecordExtraction`].
+#[derive(Clone, Debug)]
+pub struct RecordExtraction {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Where the text is.
+    pub text: TextRef,
+    /// `en`, `ml`, `mixed` or `und`.
+    pub language: String,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// What the rules found.
+    pub department: Option<String>,
+    /// What the structure gave away.
+    pub findings: Option<Findings>,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::RecordFailure`].
+#[derive(Clone, Debug)]
+pub struct RecordFailure {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// Why.
+    pub reason: FailureReason,
+    /// How and whether to try again.
+    pub retry: RetryPolicy,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// When to try again after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryPolicy {
+    /// Trying again would give the same.
+    Never,
+    /// Try again while attempts are left, waiting twice as long each time.
+    Backoff {
+        /// How many attempts a run has.
+        max_attempts: u32,
+        /// Wait after the first failure.
+        first: Duration,
+        /// Longest wait.
+        longest: Duration,
+    },
+}
+
+impl RetryPolicy {
+    /// The wait before the next attempt, or `None` when this was the last.
+    #[must_use]
+    pub fn wait_after(self, attempt: u32) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::Backoff { max_attempts, .. } if attempt >= max_attempts => None,
+            Self::Backoff { first, longest, .. } => {
+                let factor = 2_i32.saturating_pow(attempt.saturating_sub(1).min(30));
+                Some(first.saturating_mul(factor).min(longest))
+            }
+        }
+    }
+}
+
+/// See [`DocumentCommand::RequestReprocessing`].
+#[derive(Clone, Debug)]
+pub struct RequestReprocessing {
+    /// How urgent.
+    pub priority: Priority,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::Correct`]. `None` leaves as it is.
+#[derive(Clone, Debug)]
+pub struct Correct {
+    /// The department it belongs to.
+    pub department: Option<String>,
+    /// The language it is in.
+    pub language: Option<String>,
+    /// Commitment to the whole new metadata.
+    pub private: Option<PrivateDigest>,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::Withdraw`].
+#[derive(Clone, Debug)]
+pub struct Withdraw {
+    /// Why. Must say something.
+    pub reason: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}

@@ -1,0 +1,112 @@
+//! Shared given/when/then vocabulary for the decisions' tests.
+
+use crate::command::{DocumentCommand, RetryPolicy};
+use crate::document::Document;
+use crate::event::*;
+use crate::private::PrivateDigest;
+use crate::values::*;
+use cqrs_es::test::{AggregateTestExecutor, TestFramework};
+use time::{Duration, OffsetDateTime};
+
+pub(crate) const RETRY: RetryPolicy = RetryPolicy::Backoff {
+    max_attempts: 3,
+    first: Duration::seconds(5),
+    longest: Duration::minutes(5),
+};
+
+pub(crate) fn given(events: Vec<DocumentEvent>) -> AggregateTestExecutor<Document> {
+    TestFramework::<Document>::with(()).given(events)
+}
+
+pub(crate) fn at(second: i64) -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH + Duration::seconds(second)
+}
+
+pub(crate) fn attempt(run: u32, attempt: u32) -> Attempt {
+    Attempt { run, attempt }
+}
+
+pub(crate) fn digest() -> PrivateDigest {
+    PrivateDigest("sha256:00".into())
+}
+
+pub(crate) fn uploaded() -> DocumentEvent {
+    DocumentEvent::Uploaded(Uploaded {
+        blob: Blob {
+            key: "sha256/ab".into(),
+            sha256: "ab".into(),
+            size: 3,
+        },
+        content_type: "text/plain".into(),
+        source: "manual".into(),
+        priority: Priority::Normal,
+        duplicate_of: None,
+        private: digest(),
+        uploaded_at: at(0),
+    })
+}
+
+pub(crate) fn started(run: u32, n: u32) -> DocumentEvent {
+    DocumentEvent::ProcessingStarted(ProcessingStarted {
+        attempt: attempt(run, n),
+        worker: "w1".into(),
+        started_at: at(1),
+    })
+}
+
+pub(crate) fn text() -> TextRef {
+    TextRef {
+        key: "text/cd".into(),
+        sha256: "cd".into(),
+        characters: 5,
+        pages: 1,
+    }
+}
+
+pub(crate) fn extracted(run: u32, n: u32) -> DocumentEvent {
+    DocumentEvent::Extracted(Extracted {
+        attempt: attempt(run, n),
+        text: text(),
+        language: "en".into(),
+        confidence: 1.0,
+        department: None,
+        findings: None,
+        extracted_at: at(2),
+    })
+}
+
+pub(crate) fn reason() -> FailureReason {
+    FailureReason {
+        code: "damaged".into(),
+        detail: "the file ends too early".into(),
+    }
+}
+
+pub(crate) fn failed(run: u32, n: u32, retry_at: Option<i64>) -> DocumentEvent {
+    DocumentEvent::Failed(Failed {
+        attempt: attempt(run, n),
+        reason: reason(),
+        retry_at: retry_at.map(at),
+        failed_at: at(2),
+    })
+}
+
+pub(crate) fn reprocessing(run: u32) -> DocumentEvent {
+    DocumentEvent::ReprocessingRequested(ReprocessingRequested {
+        run,
+        priority: Priority::High,
+        requested_at: at(3),
+    })
+}
+
+pub(crate) fn withdrawn() -> DocumentEvent {
+    DocumentEvent::Withdrawn(Withdrawn {
+        reason: "sent twice".into(),
+        withdrawn_at: at(4),
+    })
+}
+
+/// Asserts that the command decides nothing and is no error.
+pub(crate) fn nothing(events: Vec<DocumentEvent>, command: DocumentCommand) {
+    given(events).when(command).then_expect_events(vec![]);
+}

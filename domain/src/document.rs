@@ -1,0 +1,101 @@
+//! The state of a document, folded from its events: only what decisions need.
+//!
+//! Owns `apply` and the dispatch of commands to [`crate::decide`]. No rule is decided here.
+
+use crate::command::DocumentCommand;
+use crate::decide::{self, Refusal};
+use crate::event::DocumentEvent;
+use crate::values::{Attempt, Status};
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
+use serde::{Deserialize, Serialize};
+
+/// The kind of stream that documents are.
+pub const TYPE: &str = "document";
+
+/// A document as far as decisions need to know it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// It exists.
+    pub uploaded: bool,
+    /// Where it is on its way.
+    pub status: Status,
+    /// The newest attempt that was started; `attempt` is 0 while the run has had none.
+    pub current: Attempt,
+    /// The newest attempt whose outcome is recorded.
+    pub settled: Attempt,
+    /// It was withdrawn.
+    pub withdrawn: bool,
+    /// The department it belongs to.
+    pub department: Option<String>,
+    /// The language it is in.
+    pub language: Option<String>,
+}
+
+impl Document {
+    /// No attempt of the current run is to follow any more.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self.status, Status::Processed | Status::Failed)
+    }
+}
+
+impl Aggregate for Document {
+    const TYPE: &'static str = TYPE;
+    type Command = DocumentCommand;
+    type Event = DocumentEvent;
+    type Error = Refusal;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: Self::Command,
+        (): &Self::Services,
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
+        if let Some(event) = decide::decide(self, command)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: DocumentEvent) {
+        match event {
+            DocumentEvent::Uploaded(_) => {
+                self.uploaded = true;
+                self.status = Status::Queued;
+                self.current = Attempt { run: 1, attempt: 0 };
+            }
+            DocumentEvent::ProcessingStarted(e) => {
+                self.status = Status::Processing;
+                self.current = e.attempt;
+            }
+            DocumentEvent::Extracted(e) => {
+                self.status = Status::Processed;
+                self.settled = e.attempt;
+                self.language = Some(e.language);
+                self.department = e.department.or_else(|| self.department.take());
+            }
+            DocumentEvent::Failed(e) => {
+                self.status = if e.retry_at.is_some() {
+                    Status::Queued
+                } else {
+                    Status::Failed
+                };
+                self.settled = e.attempt;
+            }
+            DocumentEvent::ReprocessingRequested(e) => {
+                self.status = Status::Queued;
+                self.current = Attempt {
+                    run: e.run,
+                    attempt: 0,
+                };
+            }
+            DocumentEvent::Corrected(e) => {
+                self.department = e.department.or_else(|| self.department.take());
+                self.language = e.language.or_else(|| self.language.take());
+            }
+            DocumentEvent::Withdrawn(_) => self.withdrawn = true,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The Document aggregate: commands, events, state, decisions and refusals.
+//!
+//! Owns every rule about what may happen to a document, as pure synchronous functions. Time and
+//! ids come in with the command. It must not know of databases, networks or files.
+
+pub mod command;
+pub mod decide;
+pub mod document;
+pub mod event;
+pub mod intake;
+pub mod private;
+pub mod recorded;
+pub mod upcast;
+pub mod values;
+
+pub use command::DocumentCommand;
+pub use decide::Refusal;
+pub use document::Document;
+pub use event::DocumentEvent;
+pub use intake::UploadRefused;
+pub use private::{PrivateDigest, PrivatePart};
+pub use recorded::RecordedEvent;

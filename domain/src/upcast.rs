@@ -1,0 +1,59 @@
+//! Old forms of events made into the current ones while they are read.
+//!
+//! The log is never rewritten. When an event's form changes, its version goes up in
+//! [`crate::event`], the golden file of the old version stays, and an upcaster is added here.
+
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+
+/// All upcasters, in the order in which they apply. Every event is still in its first form.
+#[must_use]
+pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
+    Vec::new()
+}
+
+/// Applies to an event each upcaster that says it can.
+#[must_use]
+pub fn upcast(event: SerializedEvent, upcasters: &[Box<dyn EventUpcaster>]) -> SerializedEvent {
+    upcasters.iter().fold(event, |event, upcaster| {
+        if upcaster.can_upcast(&event.event_type, &event.event_version) {
+            upcaster.upcast(event)
+        } else {
+            event
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cqrs_es::persist::SemanticVersionEventUpcaster;
+    use serde_json::json;
+
+    #[test]
+    fn an_old_form_is_read_as_the_current_one() {
+        let old = SerializedEvent::new(
+            "d".into(),
+            1,
+            "document".into(),
+            "Withdrawn".into(),
+            "0.9".into(),
+            json!({"type": "Withdrawn", "why": "sent twice", "withdrawn_at": "2026-01-02T03:04:05Z"}),
+            json!({}),
+        );
+        let rename = SemanticVersionEventUpcaster::new(
+            "Withdrawn",
+            "1.0",
+            Box::new(|mut payload| {
+                if let Some(why) = payload.as_object_mut().and_then(|o| o.remove("why")) {
+                    payload["reason"] = why;
+                }
+                payload
+            }),
+        );
+        let new = upcast(old, &[Box::new(rename)]);
+        let event: crate::DocumentEvent = serde_json::from_value(new.payload).unwrap();
+        assert!(
+            matches!(event, crate::DocumentEvent::Withdrawn(w) if w.reason == "sent twice")
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! Every version of every event has a golden file, kept for ever, that today's code still reads.
+//!
+//! Current versions must also be written exactly so. `UPDATE_GOLDENS=1` writes files that are
+//! missing; it never changes one that is there.
+
+use cqrs_es::DomainEvent;
+use cqrs_es::persist::SerializedEvent;
+use kmrl_domain::event::*;
+use kmrl_domain::upcast::{upcast, upcasters};
+use kmrl_domain::values::*;
+use kmrl_domain::{DocumentEvent, PrivateDigest, UploadRefused};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use time::macros::datetime;
+
+const WHEN: time::OffsetDateTime = datetime!(2026-01-02 03:04:05.678901 UTC);
+const ATTEMPT: Attempt = Attempt { run: 1, attempt: 2 };
+
+fn private() -> PrivateDigest {
+    PrivateDigest(format!("sha256:{}", "0".repeat(64)))
+}
+
+fn samples() -> Vec<DocumentEvent> {
+    vec![
+        DocumentEvent::Uploaded(Uploaded {
+            blob: Blob {
+                key: "sha256/ab/cd/abcd".into(),
+                sha256: "abcd".into(),
+                size: 1234,
+            },
+            content_type: "application/pdf".into(),
+            source: "maximo".into(),
+            priority: Priority::Normal,
+            duplicate_of: Some(uuid::Uuid::from_u128(1)),
+            private: private(),
+            uploaded_at: WHEN,
+        }),
+        DocumentEvent::ProcessingStarted(ProcessingStarted {
+            attempt: ATTEMPT,
+            worker: "worker-1".into(),
+            started_at: WHEN,
+        }),
+        DocumentEvent::Extracted(Extracted {
+            attempt: ATTEMPT,
+            text: TextRef {
+                key: "text/ef/01/ef01".into(),
+                sha256: "ef01".into(),
+                characters: 42,
+                pages: 3,
+            },
+            language: "mixed".into(),
+            confidence: 0.75,
+            department: Some("safety".into()),
+            findings: Some(Findings {
+                version: Some("1.7".into()),
+                javascript: true,
+                ..Findings::default()
+            }),
+            extracted_at: WHEN,
+        }),
+        DocumentEvent::Failed(Failed {
+            attempt: ATTEMPT,
+            reason: FailureReason {
+                code: "time_limit".into(),
+                detail: "stopped after 300 s".into(),
+            },
+            retry_at: Some(WHEN),
+            failed_at: WHEN,
+        }),
+        DocumentEvent::ReprocessingRequested(ReprocessingRequested {
+            run: 2,
+            priority: Priority::High,
+            requested_at: WHEN,
+        }),
+        DocumentEvent::Corrected(Corrected {
+            department: Some("finance".into()),
+            language: None,
+            private: Some(private()),
+            corrected_at: WHEN,
+        }),
+        DocumentEvent::Withdrawn(Withdrawn {
+            reason: "sent twice".into(),
+            withdrawn_at: WHEN,
+        }),
+    ]
+}
+
+fn refused() -> UploadRefused {
+    UploadRefused {
+        problem: "file-empty".into(),
+        detail: "The file has no bytes.".into(),
+        source: Some("scan".into()),
+        received: 0,
+        private: Some(private()),
+        refused_at: WHEN,
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("goldens")
+}
+
+fn file(event: &impl DomainEvent) -> String {
+    format!("{}.{}.json", event.event_type(), event.event_version())
+}
+
+fn check(event: &impl DomainEvent) {
+    let path = folder().join(file(event));
+    let written = serde_json::to_string_pretty(event).unwrap() + "\n";
+    if std::env::var_os("UPDATE_GOLDENS").is_some() && !path.exists() {
+        std::fs::write(&path, &written).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+    assert_eq!(golden, written, "{path:?}");
+}
+
+#[test]
+fn current_events_are_written_as_their_golden_files() {
+    let events = samples();
+    let types: BTreeSet<_> = events.iter().map(DocumentEvent::name).collect();
+    assert_eq!(types, DocumentEvent::TYPES.into_iter().collect());
+    events.iter().for_each(check);
+    check(&refused());
+}
+
+#[test]
+fn every_golden_file_is_still_read() {
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let (event_type, version) = name.split_once('.').unwrap();
+        let payload: Value =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let old = SerializedEvent::new(
+            "id".into(),
+            1,
+            "document".into(),
+            event_type.into(),
+            version.into(),
+            payload,
+            Value::Null,
+        );
+        let now = upcast(old, &upcasters()).payload;
+        if event_type == "UploadRefused" {
+            serde_json::from_value::<UploadRefused>(now).unwrap();
+        } else {
+            let event: DocumentEvent = serde_json::from_value(now).unwrap();
+            assert_eq!(event.name(), event_type);
+        }
+        read += 1;
+    }
+    assert!(read >= 8);
+}
