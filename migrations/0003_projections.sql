@@ -1,0 +1,27 @@
+-- Read models are disposable: their tables are made by the projections themselves, in a schema for
+-- each generation (`rm_<name>_<generation>`); the schema `read` has a view for each live table.
+
+CREATE SCHEMA read;
+
+CREATE TABLE projections (
+    name       text        NOT NULL,
+    generation int         NOT NULL,
+    shape      int         NOT NULL, -- version of the tables' form in the code that made it
+    state      text        NOT NULL CHECK (state IN ('live', 'building', 'retired')),
+    position   bigint      NOT NULL DEFAULT 0,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (name, generation)
+) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX projections_one_live ON projections (name) WHERE state = 'live';
+
+-- Events that a projection could not apply. The rest went on.
+CREATE TABLE parked_events (
+    projection  text        NOT NULL,
+    generation  int         NOT NULL,
+    position    bigint      NOT NULL,
+    document_id uuid,
+    error       text        NOT NULL,
+    parked_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (projection, generation, position)
+);
+CREATE INDEX parked_events_by_document ON parked_events (document_id);

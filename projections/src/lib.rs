@@ -1,0 +1,1 @@
+//! Projections: events in, rows out.
