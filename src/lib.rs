@@ -1,3 +1,23 @@
 //! KMRL Gateway: takes documents in, keeps them safe, turns them into text, proves who did what.
+//!
+//! A request travels one way, and the folders say so: `http` → `commands` → `event_store` →
+//! `relay` → `work` → back in through `commands`. `ports` names what touches the world,
+//! `adapters` implements it, `app` puts everything together.
 
+pub mod adapters;
+pub mod admin_key;
+pub mod app;
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod engines;
+pub mod event_store;
+pub mod extraction_child;
+pub mod http;
+pub mod logs;
+pub mod ports;
+pub mod projector;
+pub mod relay;
+pub mod signals;
+pub mod spool;
+pub mod work;

@@ -1,0 +1,7 @@
+//! What touches the world, behind the traits of [`crate::ports`].
+
+pub mod local_blobs;
+pub mod nats;
+pub mod nats_queue;
+pub mod s3_blobs;
+pub mod system;

@@ -1,0 +1,293 @@
+//! The one composition root: makes every part, connects them, runs the roles, stops in order.
+//!
+//! The only module that knows all others. Holds no rule of its own.
+
+use crate::adapters::local_blobs::LocalBlobs;
+use crate::adapters::s3_blobs::S3Blobs;
+use crate::adapters::system::{SystemClock, SystemIds};
+use crate::adapters::{nats, nats_queue::NatsQueue};
+use crate::commands::Commands;
+use crate::config::{Secret, Settings};
+use crate::event_store::{self, EventLog, PostgresEventStore};
+use crate::extraction_child::ChildExtractor;
+use crate::ports::{BlobStore, JobQueue};
+use crate::projector::BlobTexts;
+use crate::signals::Signals;
+use crate::spool::Spool;
+use crate::{engines, projector, relay, work};
+use kmrl_projections::Projector;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+mod api;
+
+/// How long a start waits for PostgreSQL, NATS and the schema.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A part of the gateway that can run as a process of its own, any number of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Takes requests and pushes live updates.
+    Api,
+    /// Turns the log into jobs and publishes them.
+    Relay,
+    /// Keeps the read models.
+    Projector,
+    /// Extracts text.
+    Worker,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Api, Self::Relay, Self::Projector, Self::Worker];
+}
+
+/// Where PostgreSQL and NATS are.
+#[derive(Clone)]
+pub struct Backends {
+    /// PostgreSQL.
+    pub database_url: String,
+    /// NATS.
+    pub nats_url: String,
+}
+
+/// Why the gateway did not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A part could not be made.
+    #[error("{operation}")]
+    Start {
+        /// What was tried.
+        operation: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A setting that this command needs is absent.
+    #[error("{0}")]
+    Missing(&'static str),
+    /// A role ended although nobody asked it to.
+    #[error("the {0} ended unexpectedly; see the log")]
+    Ended(&'static str),
+}
+
+fn start<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    operation: &'static str,
+) -> impl FnOnce(E) -> AppError {
+    move |source| AppError::Start {
+        operation,
+        source: source.into(),
+    }
+}
+
+/// The backends of the settings, else those of an `up` running on the same data folder.
+///
+/// # Errors
+/// When neither names them.
+pub fn backends(settings: &Settings) -> Result<Backends, AppError> {
+    let running = engines::read_connection(&settings.data_dir)
+        .map_err(start("reading the connection file of the data folder"))?;
+    let pick = |given: &Option<Secret>, running: Option<&String>| {
+        given
+            .as_ref()
+            .map(|s| s.reveal().to_owned())
+            .or_else(|| running.cloned())
+    };
+    Ok(Backends {
+        database_url: pick(&settings.database.url, running.as_ref().map(|c| &c.database_url))
+            .ok_or(AppError::Missing("no database: set DATABASE_URL, or name the data folder of a running `up`"))?,
+        nats_url: pick(&settings.nats.url, running.as_ref().map(|c| &c.nats_url))
+            .ok_or(AppError::Missing("no NATS server: set NATS_URL, or name the data folder of a running `up`"))?,
+    })
+}
+
+/// A pool of connections, once PostgreSQL answers.
+///
+/// # Errors
+/// When it does not within a minute.
+pub async fn connect_database(settings: &Settings, backends: &Backends) -> Result<PgPool, AppError> {
+    let options = PgPoolOptions::new()
+        .max_connections(settings.database.max_connections)
+        .acquire_timeout(Duration::from_secs(10));
+    let connect = || options.clone().connect(&backends.database_url);
+    patiently(connect)
+        .await
+        .map_err(start("connecting to PostgreSQL"))
+}
+
+/// A projector for command-line tools.
+///
+/// # Errors
+/// When the database or the blob store cannot be reached.
+pub async fn projector_for_tools(settings: &Settings) -> Result<Projector, AppError> {
+    let pool = connect_database(settings, &backends(settings)?).await?;
+    let (blobs, _spool) = open_blobs(settings).await?;
+    Ok(make_projector(&pool, &blobs))
+}
+
+fn make_projector(pool: &PgPool, blobs: &Arc<dyn BlobStore>) -> Projector {
+    Projector::new(
+        pool.clone(),
+        Arc::new(EventLog::new(pool.clone())),
+        Arc::new(BlobTexts(Arc::clone(blobs))),
+    )
+}
+
+async fn open_blobs(settings: &Settings) -> Result<(Arc<dyn BlobStore>, Spool), AppError> {
+    let spool_dir = settings.data_dir.join("spool");
+    let spool = Spool::new(&spool_dir).map_err(start("opening the spool folder"))?;
+    let blobs: Arc<dyn BlobStore> = match &settings.s3 {
+        Some(s3) => Arc::new(
+            S3Blobs::connect(s3)
+                .await
+                .map_err(start("connecting to the S3 bucket"))?,
+        ),
+        None => Arc::new(
+            LocalBlobs::open(&settings.data_dir.join("blobs"))
+                .map_err(start("opening the documents' folder"))?,
+        ),
+    };
+    Ok((blobs, spool))
+}
+
+/// The parts that roles share.
+struct Parts {
+    settings: Settings,
+    pool: PgPool,
+    store: PostgresEventStore,
+    commands: Commands,
+    signals: Signals,
+    queue: Arc<dyn JobQueue>,
+    blobs: Arc<dyn BlobStore>,
+    spool: Spool,
+    clock: Arc<SystemClock>,
+    ids: Arc<SystemIds>,
+}
+
+impl Parts {
+    async fn make(settings: &Settings, backends: &Backends, migrate: bool) -> Result<Self, AppError> {
+        let pool = connect_database(settings, backends).await?;
+        if migrate {
+            event_store::migrate(&pool)
+                .await
+                .map_err(start("migrating the database"))?;
+        }
+        patiently(|| event_store::check_schema(&pool))
+            .await
+            .map_err(start("waiting for the database's schema"))?;
+        let client = patiently(|| nats::connect(&backends.nats_url))
+            .await
+            .map_err(start("connecting to NATS"))?;
+        let prefix = &settings.nats.prefix;
+        let signals = Signals::connect(client.clone(), prefix);
+        let queue = NatsQueue::open(client, prefix, settings.jobs.ack_wait)
+            .await
+            .map_err(start("opening the job queue"))?;
+        let (blobs, spool) = open_blobs(settings).await?;
+        let store = PostgresEventStore::start(pool.clone(), signals.clone());
+        Ok(Self {
+            settings: settings.clone(),
+            pool,
+            commands: Commands::new(store.clone()),
+            store,
+            signals,
+            queue: Arc::new(queue),
+            blobs,
+            spool,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+        })
+    }
+}
+
+/// Runs the roles until shutdown, then stops in order: requests and jobs first, then relay and
+/// projections, then the writer.
+///
+/// # Errors
+/// When a part cannot be made or ends unasked.
+pub async fn run(
+    settings: &Settings,
+    backends: &Backends,
+    roles: &[Role],
+    migrate: bool,
+    key: &Secret,
+    shutdown: CancellationToken,
+    started: impl FnOnce(std::net::SocketAddr),
+) -> Result<(), AppError> {
+    let parts = Parts::make(settings, backends, migrate).await?;
+    let background = CancellationToken::new();
+    let mut front = JoinSet::new();
+    let mut back = JoinSet::new();
+    if roles.contains(&Role::Projector) {
+        let projector = make_projector(&parts.pool, &parts.blobs);
+        let (signals, stop) = (parts.signals.clone(), background.clone());
+        back.spawn(async move {
+            projector::run(projector, signals, stop).await;
+            "projector"
+        });
+    }
+    if roles.contains(&Role::Relay) {
+        let relay = api::relay(&parts);
+        let stop = background.clone();
+        back.spawn(async move {
+            relay::run(relay, stop).await;
+            "relay"
+        });
+    }
+    if roles.contains(&Role::Worker) {
+        let extractor = ChildExtractor::new(settings.jobs.extraction_memory)
+            .map_err(start("finding this program for extraction"))?;
+        let worker = api::worker(&parts, Arc::new(extractor))?;
+        let stop = shutdown.clone();
+        front.spawn(async move {
+            work::run(worker, stop).await;
+            "worker"
+        });
+    }
+    // Every role answers health checks; only the api role answers the rest.
+    let server = api::serve(&parts, roles, key, shutdown.clone()).await?;
+    started(server.address);
+    front.spawn(async move {
+        server.run().await;
+        "HTTP server"
+    });
+    let ended = tokio::select! {
+        () = shutdown.cancelled() => None,
+        Some(name) = front.join_next() => Some(name),
+        Some(name) = back.join_next() => Some(name),
+    };
+    shutdown.cancel();
+    while front.join_next().await.is_some() {}
+    background.cancel();
+    while back.join_next().await.is_some() {}
+    parts.store.shutdown().await;
+    parts.pool.close().await;
+    match ended {
+        None => Ok(()),
+        Some(name) => Err(AppError::Ended(name.unwrap_or("role that panicked"))),
+    }
+}
+
+/// Tries until it works or patience ends; the last error is told.
+async fn patiently<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    E: std::error::Error,
+    F: Future<Output = Result<T, E>>,
+{
+    let deadline = tokio::time::Instant::now() + START_PATIENCE;
+    let mut ticks = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        ticks.tick().await;
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) if tokio::time::Instant::now() >= deadline => return Err(error),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "not there yet");
+            }
+        }
+    }
+}

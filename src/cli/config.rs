@@ -1,0 +1,68 @@
+//! `config`: the table of settings, the values in force, and whether they can be used.
+
+use super::CliError;
+use crate::config::{Origin, SETTINGS, SettingFlags, Settings, markdown};
+use std::process::ExitCode;
+
+/// What to do with the settings.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Print the table of all settings as Markdown.
+    Table,
+    /// Print the values in force and where each comes from; secrets are hidden.
+    Show,
+    /// Check the settings; tells all errors at once.
+    Check,
+}
+
+pub(super) fn run(args: &ConfigArgs, flags: &SettingFlags) -> Result<ExitCode, CliError> {
+    match args.what {
+        What::Table => print(markdown().trim_end()),
+        What::Show => show(flags)?,
+        What::Check => {
+            Settings::read(flags.reader()?)?;
+            print("the settings can be used");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(flags: &SettingFlags) -> Result<(), CliError> {
+    let reader = flags.reader()?;
+    for setting in SETTINGS {
+        let (value, origin) = reader.raw(setting);
+        let value = match value {
+            None => "-".to_owned(),
+            Some(_) if setting.secret => "(hidden)".to_owned(),
+            Some(v) => v,
+        };
+        let origin = match origin {
+            Origin::Flag => "flag",
+            Origin::Environment => "environment",
+            Origin::File => "file",
+            Origin::Default => "default",
+        };
+        print(&format!("{:<28} {value}  [{origin}]", setting.key));
+    }
+    Ok(())
+}
+
+pub(super) fn openapi() -> Result<ExitCode, CliError> {
+    let text = crate::http::openapi::document()
+        .to_pretty_json()
+        .map_err(|e| CliError::failed("writing the OpenAPI document", e))?;
+    print(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Standard output is what a command was asked for.
+#[expect(clippy::print_stdout, reason = "this is the command's answer")]
+pub(super) fn print(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,147 @@
+//! The command line: one subcommand a file. Parses, calls, prints; decides nothing else.
+
+mod config;
+mod health;
+mod extract;
+mod rebuild;
+mod serve;
+mod server;
+pub mod upload;
+pub mod watch;
+
+use crate::config::{ConfigError, SettingFlags, Settings};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+pub use server::ServerAddress;
+
+/// Document gateway of Kochi Metro Rail.
+#[derive(Debug, Parser)]
+#[command(name = "kmrl-gateway", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything in one process, with embedded PostgreSQL and NATS where none are given.
+    Up,
+    /// Run all or some roles on given PostgreSQL, NATS and documents.
+    Serve(serve::ServeArgs),
+    /// Bring the database to this version's schema, and end.
+    Migrate,
+    /// Print the text of one file, read as a worker would.
+    Extract(extract::ExtractArgs),
+    /// Upload files or folders to a running gateway.
+    Upload(upload::UploadArgs),
+    /// Follow what happens in a running gateway.
+    Watch(watch::WatchArgs),
+    /// Fill a projection anew beside the live one and swap.
+    Rebuild(rebuild::RebuildArgs),
+    /// Show or check the settings.
+    Config(config::ConfigArgs),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask a running gateway whether it is ready (exit code 0) or not (1).
+    Health,
+    /// What an extraction process runs. Started by workers only.
+    #[command(hide = true)]
+    ExtractChild,
+}
+
+/// Why a subcommand ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Settings that cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A part that did not start or failed.
+    #[error(transparent)]
+    App(#[from] crate::app::AppError),
+    /// Something said in words.
+    #[error("{0}")]
+    Message(String),
+    /// A failed operation.
+    #[error("{operation}")]
+    Failed {
+        /// What was tried.
+        operation: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl CliError {
+    /// A failed operation with its cause.
+    pub fn failed(
+        operation: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Failed {
+            operation: operation.into(),
+            source: source.into(),
+        }
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    // The child comes before everything: it must not parse settings or open anything.
+    if std::env::args_os().nth(1).is_some_and(|a| a == "extract-child") {
+        return crate::extraction_child::child_main();
+    }
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a command goes to the terminal")]
+fn report(error: &dyn std::error::Error) {
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        eprintln!("  because: {e}");
+        cause = e.source();
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    if let Command::Config(args) = &cli.command {
+        return config::run(args, &cli.settings);
+    }
+    if let Command::Openapi = &cli.command {
+        return config::openapi();
+    }
+    let settings = Settings::read(cli.settings.reader()?)?;
+    crate::logs::init(&settings.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::failed("starting the runtime", e))?;
+    runtime.block_on(dispatch(cli.command, settings))
+}
+
+async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Up => serve::up(settings).await,
+        Command::Serve(args) => serve::serve(args, settings).await,
+        Command::Migrate => serve::migrate(settings).await,
+        Command::Extract(args) => extract::run(args, &settings).await,
+        Command::Upload(args) => upload::run(args, &ServerAddress::find(&settings)?).await,
+        Command::Watch(args) => watch::run(args, &ServerAddress::find(&settings)?).await,
+        Command::Rebuild(args) => rebuild::run(args, settings).await,
+        Command::Health => health::run(&ServerAddress::find(&settings)?).await,
+        // Handled before the settings were read.
+        Command::Config(_) | Command::Openapi | Command::ExtractChild => Ok(ExitCode::SUCCESS),
+    }
+}

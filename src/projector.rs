@@ -1,0 +1,93 @@
+//! Keeps the read models at the head of the log: the loop around the projections crate, and the
+//! two sources it reads from.
+
+use crate::event_store::EventLog;
+use crate::ports::{BlobError, BlobStore};
+use crate::signals::Signals;
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use kmrl_domain::RecordedEvent;
+use kmrl_domain::values::TextArtefact;
+use kmrl_projections::{BoxError, EventSource, Projector, TextError, TextSource};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Readers look again after this long even if no signal came.
+const FLOOR: Duration = Duration::from_secs(1);
+/// Longest wait after failures.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+#[async_trait]
+impl EventSource for EventLog {
+    async fn read(&self, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, BoxError> {
+        Ok(Self::read(self, after, limit).await?)
+    }
+
+    async fn head(&self) -> Result<i64, BoxError> {
+        Ok(Self::head(self).await?)
+    }
+}
+
+/// Text artefacts from the blob store.
+pub struct BlobTexts(pub Arc<dyn BlobStore>);
+
+#[async_trait]
+impl TextSource for BlobTexts {
+    async fn text(&self, key: &str) -> Result<TextArtefact, TextError> {
+        let unreachable = |e: BoxError| TextError::Unreachable(e);
+        let missing = |e: BoxError| TextError::Missing(e.to_string());
+        let reader = self.0.get(key, None).await.map_err(|e| match e {
+            BlobError::NotFound { .. } | BlobError::Corrupt { .. } => missing(e.into()),
+            _ => unreachable(e.into()),
+        })?;
+        let bytes: Vec<u8> = reader
+            .stream
+            .try_fold(Vec::new(), |mut all, chunk| async move {
+                all.extend_from_slice(&chunk);
+                Ok(all)
+            })
+            .await
+            .map_err(|e| unreachable(e.into()))?;
+        serde_json::from_slice(&bytes).map_err(|e| missing(e.into()))
+    }
+}
+
+/// Runs until shutdown. Failures are logged and tried again; nothing is skipped.
+pub async fn run(projector: Projector, signals: Signals, shutdown: CancellationToken) {
+    let mut appended = signals.on_appended();
+    let mut wait = FLOOR;
+    let mut prepared = false;
+    let mut visible = -1;
+    while !shutdown.is_cancelled() {
+        appended.mark_unchanged();
+        match step(&projector, &mut prepared).await {
+            Ok(position) => {
+                wait = FLOOR;
+                if position != visible {
+                    visible = position;
+                    signals.projected();
+                }
+            }
+            Err(error) => {
+                wait = (wait * 2).min(LONGEST_WAIT);
+                tracing::warn!(error = &error as &dyn std::error::Error, retry_in_s = wait.as_secs(), "projections wait");
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            _ = tokio::time::timeout(wait, appended.changed()) => {}
+        }
+    }
+}
+
+async fn step(
+    projector: &Projector,
+    prepared: &mut bool,
+) -> Result<i64, kmrl_projections::ProjectionError> {
+    if !*prepared {
+        projector.prepare().await?;
+        *prepared = true;
+    }
+    projector.catch_up().await
+}
