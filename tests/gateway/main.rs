@@ -1,0 +1,11 @@
+//! The gateway from outside: the real program over HTTP and WebSocket on real engines.
+
+mod bad_input;
+mod command_line;
+mod faults;
+mod harness;
+mod http;
+mod live;
+#[path = "../support/mod.rs"]
+mod support;
+mod way;

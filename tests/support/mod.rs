@@ -1,0 +1,135 @@
+//! Real engines for tests: one PostgreSQL for a test program, a database of its own for each test.
+
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test program uses a part of this"
+)]
+
+pub mod s3;
+
+use kmrl_gateway::engines::{EngineOptions, Postgres};
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+static POSTGRES: OnceCell<(Postgres, TempDir)> = OnceCell::const_new();
+static NEXT: AtomicU32 = AtomicU32::new(1);
+/// Longest that a test waits for a condition. Generous: machines are shared.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that goes away with its owner.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    pub fn new(what: &str) -> Self {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("kmrl-{what}-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Where the engines of a test are.
+pub fn engine_options(data_dir: &Path) -> EngineOptions {
+    let from_env = |name| std::env::var_os(name).map(PathBuf::from);
+    EngineOptions {
+        data_dir: data_dir.into(),
+        engines_dir: from_env("KMRL_ENGINES_DIR")
+            .or_else(|| Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(".engines"))),
+        pg_bin: from_env("KMRL_PG_BIN"),
+        nats_bin: from_env("KMRL_NATS_BIN"),
+    }
+}
+
+/// Address of the test program's PostgreSQL, with a migrated template database.
+pub async fn postgres_url() -> &'static str {
+    let (postgres, _) = POSTGRES
+        .get_or_init(|| async {
+            let dir = TempDir::new("pg");
+            let postgres = Postgres::start(&engine_options(dir.path())).await.unwrap();
+            let mut admin = PgConnection::connect(postgres.url()).await.unwrap();
+            sqlx::query("CREATE DATABASE template_kmrl")
+                .execute(&mut admin)
+                .await
+                .unwrap();
+            let pool = PgPool::connect(&with_database(postgres.url(), "template_kmrl"))
+                .await
+                .unwrap();
+            kmrl_gateway::event_store::migrate(&pool).await.unwrap();
+            pool.close().await;
+            (postgres, dir)
+        })
+        .await;
+    postgres.url()
+}
+
+/// A database of the test's own.
+pub struct TestDatabase {
+    pub pool: PgPool,
+    pub url: String,
+}
+
+/// A new migrated database.
+pub async fn database() -> TestDatabase {
+    clone_of("template_kmrl").await
+}
+
+/// A new empty database.
+pub async fn empty_database() -> TestDatabase {
+    clone_of("template0").await
+}
+
+async fn clone_of(template: &str) -> TestDatabase {
+    let server = postgres_url().await;
+    let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut admin = PgConnection::connect(server).await.unwrap();
+    sqlx::query(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    let url = with_database(server, &name);
+    let pool = PgPoolOptions::new()
+        .max_connections(16)
+        .connect(&url)
+        .await
+        .unwrap();
+    TestDatabase { pool, url }
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    let (server, _) = url.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+/// Waits until `check` gives something, looking often, at most [`PATIENCE`].
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut check: impl FnMut() -> F,
+) -> T {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        ticks.tick().await;
+        if let Some(value) = check().await {
+            return value;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "did not happen in {PATIENCE:?}: {what}"
+        );
+    }
+}
