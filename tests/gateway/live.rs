@@ -1,0 +1,142 @@
+//! Live updates over WebSocket: order, resume, filters, and two gateways on the same engines.
+
+use crate::harness::{Gateway, World, expect_problem};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+fn positions(messages: &[Value]) -> Vec<i64> {
+    messages
+        .iter()
+        .filter(|m| m["type"] == "document_update")
+        .filter_map(|m| m["position"].as_i64())
+        .collect()
+}
+
+async fn upload(gateway: &Gateway, n: usize) -> String {
+    gateway.upload(&format!("{n}.txt"), format!("text {n}")).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_through_one_gateway_is_seen_on_the_other_once_and_in_order() {
+    let world = World::new().await;
+    let one = world.start();
+    let other = world.start();
+    let mut socket = other.socket("/ws?after=0").await;
+    let mut seen = Vec::new();
+    for n in 0..10 {
+        upload(&one, n).await;
+    }
+    // Leave in the middle, miss some, come back with the last position.
+    while seen.len() < 12 {
+        seen.extend(positions(&[socket.next().await]));
+    }
+    drop(socket);
+    for n in 10..20 {
+        upload(&one, n).await;
+    }
+    let after = seen.last().unwrap();
+    let mut socket = other.socket(&format!("/ws?after={after}")).await;
+    while seen.len() < 60 {
+        seen.extend(positions(&[socket.next().await]));
+    }
+    assert_eq!(seen, (1..=60).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_subscribes_to_one_document() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let first = upload(&gateway, 1).await;
+    gateway.finished(&first).await;
+    let mut socket = gateway.socket("/ws/inspector-7").await;
+    socket.send(json!({"type": "subscribe_document", "document_id": first})).await;
+    socket.send(json!({"type": "ping"})).await;
+    socket.find(|m| m["type"] == "pong").await;
+    upload(&gateway, 2).await;
+    gateway.post(&format!("/api/v1/documents/{first}/reprocess")).send().await.unwrap();
+    let messages = socket.until(|m| m["status"] == "processed").await;
+    let updates: Vec<_> = messages.iter().filter(|m| m["type"] == "document_update").collect();
+    assert!(!updates.is_empty() && updates.iter().all(|m| m["document_id"] == json!(first)), "{updates:?}");
+    for field in ["document_id", "status", "progress", "message", "timestamp"] {
+        assert!(updates.iter().all(|m| !m[field].is_null()), "{field}: {updates:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_documents_socket_replays_its_history() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let id = upload(&gateway, 1).await;
+    upload(&gateway, 2).await;
+    gateway.finished(&id).await;
+    let mut socket = gateway.socket(&format!("/ws/documents/{id}?after=0")).await;
+    let messages = socket.until(|m| m["status"] == "processed").await;
+    let updates: Vec<_> = messages.iter().filter(|m| m["type"] == "document_update").collect();
+    assert!(updates.len() >= 3 && updates.iter().all(|m| m["document_id"] == json!(id)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_is_told_by_checkpoints() {
+    let world = World::with(&[("KMRL_LIVE_CHECKPOINT", "1")]).await;
+    let gateway = world.start();
+    let id = upload(&gateway, 1).await;
+    gateway.finished(&id).await;
+    let mut socket = gateway.socket("/ws").await;
+    let checkpoint = socket.find(|m| m["type"] == "checkpoint").await;
+    assert_eq!(checkpoint["position"], 3, "{checkpoint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_slower_than_the_ring_misses_nothing() {
+    let world = World::with(&[("KMRL_LIVE_RING", "16")]).await;
+    let gateway = world.start();
+    let mut slow = gateway.socket("/ws?after=0").await;
+    // 40 documents make 120 events, many rings full, before it reads.
+    for n in 0..40 {
+        upload(&gateway, n).await;
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 120 {
+        seen.extend(positions(&[slow.next().await]));
+    }
+    assert_eq!(seen, (1..=120).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn senseless_messages_are_answered_and_do_not_close() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let mut socket = gateway.socket("/ws").await;
+    socket.send(json!({"type": "dance"})).await;
+    socket.send(json!([1, 2])).await;
+    socket.send(json!({"type": "subscribe_document", "document_id": "42"})).await;
+    for _ in 0..3 {
+        let error = socket.find(|m| m["type"] == "error").await;
+        assert!(error["code"].is_string() && error["message"].is_string());
+    }
+    socket.send(json!({"type": "get_stats"})).await;
+    let stats = socket.find(|m| m["type"] == "processing_stats").await;
+    assert!(stats.to_string().contains("total"), "{stats}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_socket_address_is_refused_before_the_upgrade() {
+    let world = World::new().await;
+    let gateway = world.start();
+    for (path, status, slug) in [
+        ("/ws?after=yesterday", 400, "invalid-parameter"),
+        ("/ws?colour=red", 400, "unknown-parameter"),
+        ("/ws/documents/42", 400, "invalid-id"),
+        ("/ws/documents/00000000-0000-7000-8000-000000000000", 404, "document-not-found"),
+    ] {
+        let request = format!("ws://x{path}").into_client_request().unwrap();
+        let mut plain = gateway.get(path);
+        for name in ["connection", "upgrade", "sec-websocket-version", "sec-websocket-key"] {
+            plain = plain.header(name, request.headers()[name].clone());
+        }
+        expect_problem(plain.send().await.unwrap(), status, slug).await;
+    }
+}
