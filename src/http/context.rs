@@ -1,0 +1,150 @@
+//! One request through everything it causes: request id, correlation id, W3C trace context.
+//!
+//! Source: W3C Trace Context, section 3.2 (traceparent).
+
+use super::auth::Principal;
+use super::problem::Problem;
+use super::state::ApiState;
+use crate::event_store::CommandMetadata;
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use kmrl_domain::private::hex;
+use tracing::Instrument;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The ids of a request.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// The client's, when it sent one that can be used, else a new one.
+    pub request_id: String,
+    /// The trace's id: the same through event, job and projection.
+    pub correlation_id: String,
+    /// For whatever the request causes.
+    pub traceparent: String,
+}
+
+impl RequestContext {
+    fn of(headers: &HeaderMap, state: &ApiState) -> Self {
+        let word = |name: &str| {
+            let value = headers.get(name)?.to_str().ok()?;
+            let usable = (1..=128).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic());
+            usable.then(|| value.to_owned())
+        };
+        let trace_id = word("traceparent").and_then(|t| trace_id(&t));
+        let trace_id = trace_id.unwrap_or_else(|| state.ids.new_id().simple().to_string());
+        let span: String = hex(&state.ids.salt()).chars().take(16).collect();
+        Self {
+            request_id: word("x-request-id").unwrap_or_else(|| state.ids.new_id().to_string()),
+            traceparent: format!("00-{trace_id}-{span}-01"),
+            correlation_id: word("x-correlation-id").unwrap_or(trace_id),
+        }
+    }
+}
+
+fn trace_id(traceparent: &str) -> Option<String> {
+    let parts: Vec<&str> = traceparent.split('-').collect();
+    let [version, trace, span, flags, ..] = parts.as_slice() else {
+        return None;
+    };
+    let hexadecimal = |s: &str, len| {
+        s.len() == len && s.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let ok = hexadecimal(version, 2)
+        && *version != "ff"
+        && hexadecimal(trace, 32)
+        && hexadecimal(span, 16)
+        && hexadecimal(flags, 2)
+        && trace.bytes().any(|b| b != b'0');
+    ok.then(|| (*trace).to_owned())
+}
+
+/// The outermost layer: gives a request its ids, its span and its counters, and problems their
+/// instance.
+pub async fn trace_request(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+    let context = RequestContext::of(request.headers(), &state);
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(|| "(none)".to_owned(), |m| m.as_str().to_owned());
+    let method = request.method().clone();
+    let span = tracing::info_span!("request", %method, route, request_id = context.request_id, correlation_id = context.correlation_id);
+    request.extensions_mut().insert(context.clone());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let instance = format!("/requests/{}", context.request_id);
+        response = problem.respond(Some(instance));
+    }
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        response.headers_mut().insert(REQUEST_ID.clone(), id);
+    }
+    let status = response.status();
+    state.metrics.request(method.as_str(), &route, status.as_u16());
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+    response
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestContext {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let context = parts.extensions.get::<Self>().cloned();
+        context.ok_or_else(|| Problem::new(super::problem::ProblemType::Internal))
+    }
+}
+
+/// Who asks and in which request: what commands are carried out with.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// In which request.
+    pub context: RequestContext,
+}
+
+impl Caller {
+    /// What is kept with the events that a command makes.
+    #[must_use]
+    pub fn metadata(&self) -> CommandMetadata {
+        CommandMetadata {
+            actor: self.principal.actor.clone(),
+            key_id: Some(self.principal.key_id.clone()),
+            request_id: Some(self.context.request_id.clone()),
+            correlation_id: self.context.correlation_id.clone(),
+            causation_id: None,
+            traceparent: Some(self.context.traceparent.clone()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self {
+            principal: Principal::from_request_parts(parts, state).await?,
+            context: RequestContext::from_request_parts(parts, state).await?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trace_id;
+
+    #[test]
+    fn only_well_formed_trace_contexts_are_continued() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace_id(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
+        for bad in [
+            "".to_owned(),
+            format!("ff-{id}-00f067aa0ba902b7-01"),
+            format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+            format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()),
+            format!("00-{id}-xyz-01"),
+        ] {
+            assert_eq!(trace_id(&bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `GET /api/v1/documents/{id}`: one document with its text.
+
+use super::super::etag::{client_has, etag};
+use super::super::min_position;
+use super::super::problem::{Problem, ProblemBody, ProblemType};
+use super::super::query::Query;
+use super::super::state::ApiState;
+use super::change::parse_id;
+use super::view::Document;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// Parameters.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GetQuery {
+    /// Wait until this position can be read: one's own write.
+    #[param(minimum = 0)]
+    min_position: Option<i64>,
+}
+
+/// One document with its text
+#[utoipa::path(
+    get, path = "/api/v1/documents/{id}", tag = "documents",
+    params(("id" = Uuid, Path, description = "The document"), GetQuery),
+    responses(
+        (status = 200, description = "The document", body = Document, headers(("ETag" = String, description = "Its version"))),
+        (status = 304, description = "The client has it"),
+        (status = 400, description = "The request cannot be used", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such document", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The position cannot be read yet, or a part does not answer", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn get(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    Query(query): Query<GetQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    min_position::wait(&state, query.min_position).await?;
+    let row = state.read.document(id).await?;
+    let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
+    let tag = etag(row.version);
+    let mut response = if client_has(&headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(Document::of(row)).into_response()
+    };
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
+}

@@ -1,0 +1,231 @@
+//! `POST /api/v1/documents/upload`: a document comes in. 202 is sent only once its bytes are in the
+//! object store and its event is committed.
+
+use super::super::context::Caller;
+use super::super::etag::etag;
+use super::super::idempotency;
+use super::super::min_position;
+use super::super::problem::{Problem, ProblemBody, ProblemType};
+use super::super::state::ApiState;
+use super::form::{self, Form, Seen, Unaccepted};
+use super::media_type;
+use super::view::{Accepted, Document};
+use crate::commands::{CommandOptions, Executed};
+use crate::event_store::Idempotency;
+use crate::ports::blob_key;
+use axum::Json;
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::{Multipart, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kmrl_domain::command::Upload;
+use kmrl_domain::private::{RefusedPrivate, UploadedPrivate};
+use kmrl_domain::values::Blob;
+use kmrl_domain::{PrivatePart, UploadRefused};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The form of an upload.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the form; it is read as a stream")]
+struct UploadForm {
+    /// The document, with a file name of at most 255 characters.
+    #[schema(format = Binary, content_media_type = "application/octet-stream")]
+    file: String,
+    /// Where it comes from.
+    #[schema(example = "maximo")]
+    source: String,
+    /// A JSON object with whatever the sender knows of it, at most 64 KiB.
+    #[schema(example = "{\"wonum\":\"WO-1\"}")]
+    metadata: Option<String>,
+    /// high, normal (the default) or low.
+    #[schema(example = "normal")]
+    priority: Option<String>,
+}
+
+/// Upload a document
+#[utoipa::path(
+    post, path = "/api/v1/documents/upload", tag = "documents",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the upload safe; 1 to 255 visible ASCII characters")),
+    responses(
+        (status = 202, description = "Accepted and durable", body = Document,
+            headers(("Location" = String, description = "The document"), ("ETag" = String, description = "Its version"), ("Idempotent-Replayed" = Option<bool>, description = "This is the answer of the first time"))),
+        (status = 400, description = "The form cannot be accepted", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The file or a field is too large", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The idempotency key was used for another upload", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "A part of the gateway does not answer; try again", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 507, description = "The object store is full", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn upload(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    multipart: Result<Multipart, MultipartRejection>,
+) -> Result<Response, Problem> {
+    let key = idempotency::key(&headers)?;
+    let multipart = multipart
+        .map_err(|e| Problem::new(ProblemType::MultipartMalformed).detail(e.body_text()))?;
+    let mut seen = Seen::default();
+    match form::read(&state, multipart, &mut seen).await {
+        Ok(form) => {
+            let size = form.file.size;
+            let source = form.source.clone();
+            let answer = accept(&state, &caller, key, form).await;
+            let outcome = if answer.is_ok() { "accepted" } else { "failed" };
+            state.metrics.upload(&source, outcome, size);
+            answer
+        }
+        Err(Unaccepted::Gone(problem)) => Err(problem),
+        Err(Unaccepted::Failed(problem)) => {
+            state.metrics.upload("", "failed", 0);
+            Err(problem)
+        }
+        Err(Unaccepted::Refused(problem)) => {
+            state.metrics.upload("", "refused", 0);
+            keep_refusal(&state, &caller, &problem, seen).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn accept(
+    state: &ApiState,
+    caller: &Caller,
+    key: Option<String>,
+    form: Form,
+) -> Result<Response, Problem> {
+    let blob = Blob {
+        key: blob_key(&form.file.sha256),
+        sha256: form.file.sha256.clone(),
+        size: form.file.size,
+    };
+    let idempotency = key.map(|key| fingerprint(caller, key, &form));
+    state.blobs.put(&blob.key, &form.file).await?;
+    let (id, at) = (state.ids.new_id(), state.clock.now());
+    let private = PrivatePart::seal(
+        state.ids.salt(),
+        &UploadedPrivate {
+            file_name: form.file_name.clone(),
+            metadata: form.metadata.clone(),
+            uploaded_by: caller.principal.name.clone(),
+        },
+    )
+    .map_err(|e| Problem::internal(&e))?;
+    let upload = Upload {
+        blob: blob.clone(),
+        content_type: media_type::of(form.declared_type.as_deref(), &form.file_name),
+        source: form.source.clone(),
+        priority: form.priority,
+        duplicate_of: None,
+        private: private.digest(),
+        at,
+    };
+    let options = CommandOptions {
+        metadata: caller.metadata(),
+        idempotency,
+        ..CommandOptions::default()
+    };
+    let content_type = upload.content_type.clone();
+    let executed = state.commands.upload(id, upload, private, options).await?;
+    if executed.replayed {
+        return replayed(state, &executed).await;
+    }
+    let accepted = Accepted {
+        id: executed.document_id,
+        file_name: form.file_name,
+        key: blob.key,
+        source: form.source,
+        content_type,
+        size: blob.size,
+        at,
+        metadata: form.metadata,
+        uploaded_by: caller.principal.name.clone(),
+        duplicate_of: duplicate_of(state, &executed).await?,
+        sha256: blob.sha256,
+        priority: form.priority.to_string(),
+        version: executed.version,
+        position: executed.position,
+    };
+    Ok(respond(Document::accepted(accepted), false))
+}
+
+fn fingerprint(caller: &Caller, key: String, form: &Form) -> Idempotency {
+    let parts = [
+        "POST /api/v1/documents/upload",
+        &form.file.sha256,
+        &form.source,
+        &form.file_name,
+        &form.metadata_text,
+        form.priority.as_str(),
+    ];
+    idempotency::of(&caller.principal, key, &parts)
+}
+
+/// The event knows whose duplicate it became; the decision may have been made twice.
+async fn duplicate_of(state: &ApiState, executed: &Executed) -> Result<Option<Uuid>, Problem> {
+    let events = state.log.read(executed.position - 1, 1).await?;
+    let event = events.first().and_then(|e| e.document().ok().flatten());
+    Ok(match event {
+        Some(kmrl_domain::DocumentEvent::Uploaded(e)) => e.duplicate_of,
+        _ => None,
+    })
+}
+
+async fn replayed(state: &ApiState, executed: &Executed) -> Result<Response, Problem> {
+    min_position::wait(state, Some(executed.position)).await?;
+    let row = state.read.document(executed.document_id).await?;
+    let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
+    Ok(respond(Document::of(row), true))
+}
+
+fn respond(document: Document, replayed: bool) -> Response {
+    let location = format!("/api/v1/documents/{}", document.id());
+    let tag = etag(document.version());
+    let mut response = (StatusCode::ACCEPTED, Json(document)).into_response();
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        headers.insert(header::LOCATION, location);
+    }
+    headers.insert(header::ETAG, tag);
+    if replayed {
+        headers.insert(idempotency::REPLAYED.clone(), idempotency::yes());
+    }
+    response
+}
+
+/// Keeps that an upload was refused. The client gets its answer even when this fails.
+async fn keep_refusal(state: &ApiState, caller: &Caller, problem: &Problem, seen: Seen) {
+    let private = RefusedPrivate {
+        file_name: seen.file_name,
+    };
+    let sealed = match PrivatePart::seal(state.ids.salt(), &private) {
+        Ok(sealed) => sealed,
+        Err(error) => {
+            tracing::error!(%error, "a refusal could not be sealed");
+            return;
+        }
+    };
+    let refused = UploadRefused {
+        problem: problem.kind().slug().into(),
+        // The detail may quote the sender; the title does not.
+        detail: problem.kind().title().into(),
+        source: seen.source,
+        received: seen.received,
+        private: Some(sealed.digest()),
+        refused_at: state.clock.now(),
+    };
+    let options = CommandOptions {
+        metadata: caller.metadata(),
+        ..CommandOptions::default()
+    };
+    let kept = state
+        .commands
+        .refuse_upload(state.ids.new_id(), refused, Some(sealed), options)
+        .await;
+    if let Err(error) = kept {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
+    }
+}

@@ -1,0 +1,186 @@
+//! A document as the API shows it: the fields of the replaced gateway, and what came since.
+
+use kmrl_domain::values::FailureReason;
+use kmrl_projections::query::DocumentRow;
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A document.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Document {
+    id: Uuid,
+    original_filename: String,
+    /// Key of the bytes in the object store.
+    s3_key: String,
+    source: String,
+    content_type: String,
+    /// Bytes.
+    file_size: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    upload_time: OffsetDateTime,
+    /// queued, processing, processed or failed.
+    status: String,
+    /// Absent in lists.
+    extracted_text: Option<String>,
+    /// 0 to 1.
+    confidence_score: Option<f64>,
+    /// en, ml, mixed or und.
+    language: Option<String>,
+    department: Option<String>,
+    metadata: Value,
+    uploaded_by: String,
+    /// SHA-256 of the bytes, hexadecimal.
+    sha256: String,
+    /// The first document with the same bytes.
+    duplicate_of: Option<Uuid>,
+    priority: String,
+    /// Version, as in the ETag.
+    version: i64,
+    /// Position of its newest event.
+    position: i64,
+    /// How often its processing was asked for.
+    run: i64,
+    /// Attempts of this run.
+    attempt: i64,
+    page_count: Option<i64>,
+    character_count: Option<i64>,
+    /// Why the newest attempt failed.
+    #[schema(value_type = Option<Reason>)]
+    error: Option<FailureReason>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    retry_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    processing_started_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    processed_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    withdrawn_at: Option<OffsetDateTime>,
+    withdrawal_reason: Option<String>,
+    /// What the file's structure gave away.
+    #[schema(value_type = Option<Object>)]
+    findings: Option<Value>,
+    /// SHA-256 of the extracted text's artefact.
+    text_sha256: Option<String>,
+    /// An event of it could not be applied: what is shown may be out of date.
+    incomplete: bool,
+}
+
+/// Why an attempt failed.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the form of the domain's FailureReason")]
+pub(crate) struct Reason {
+    /// Stable word.
+    code: String,
+    /// One sentence.
+    detail: String,
+}
+
+impl Document {
+    /// With the text when the row has it.
+    pub(crate) fn of(row: DocumentRow) -> Self {
+        Self {
+            id: row.id,
+            original_filename: row.original_filename,
+            s3_key: row.s3_key,
+            source: row.source,
+            content_type: row.content_type,
+            file_size: row.file_size,
+            upload_time: row.upload_time,
+            status: row.status,
+            extracted_text: row.extracted_text,
+            confidence_score: row.confidence_score,
+            language: row.language,
+            department: row.department,
+            metadata: row.metadata,
+            uploaded_by: row.uploaded_by,
+            sha256: row.sha256,
+            duplicate_of: row.duplicate_of,
+            priority: row.priority,
+            version: row.version,
+            position: row.position,
+            run: row.run,
+            attempt: row.attempt,
+            page_count: row.page_count,
+            character_count: row.character_count,
+            error: row.error,
+            retry_at: row.retry_at,
+            processing_started_at: row.processing_started_at,
+            processed_at: row.processed_at,
+            withdrawn_at: row.withdrawn_at,
+            withdrawal_reason: row.withdrawal_reason,
+            findings: row.findings,
+            text_sha256: row.text_sha256,
+            incomplete: row.incomplete,
+        }
+    }
+
+    /// One that has just been accepted and is in no read model yet.
+    pub(crate) fn accepted(a: Accepted) -> Self {
+        Self {
+            id: a.id,
+            original_filename: a.file_name,
+            s3_key: a.key,
+            source: a.source,
+            content_type: a.content_type,
+            file_size: i64::try_from(a.size).unwrap_or(i64::MAX),
+            upload_time: a.at,
+            status: "queued".into(),
+            extracted_text: None,
+            confidence_score: None,
+            language: None,
+            department: None,
+            metadata: Value::Object(a.metadata),
+            uploaded_by: a.uploaded_by,
+            sha256: a.sha256,
+            duplicate_of: a.duplicate_of,
+            priority: a.priority,
+            version: a.version,
+            position: a.position,
+            run: 1,
+            attempt: 0,
+            page_count: None,
+            character_count: None,
+            error: None,
+            retry_at: None,
+            processing_started_at: None,
+            processed_at: None,
+            withdrawn_at: None,
+            withdrawal_reason: None,
+            findings: None,
+            text_sha256: None,
+            incomplete: false,
+        }
+    }
+
+    /// Its version.
+    pub(crate) const fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Its id.
+    pub(crate) const fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+/// What is known of a document the moment it is accepted.
+pub(crate) struct Accepted {
+    pub(crate) id: Uuid,
+    pub(crate) file_name: String,
+    pub(crate) key: String,
+    pub(crate) source: String,
+    pub(crate) content_type: String,
+    pub(crate) size: u64,
+    pub(crate) at: OffsetDateTime,
+    pub(crate) metadata: serde_json::Map<String, Value>,
+    pub(crate) uploaded_by: String,
+    pub(crate) sha256: String,
+    pub(crate) duplicate_of: Option<Uuid>,
+    pub(crate) priority: String,
+    pub(crate) version: i64,
+    pub(crate) position: i64,
+}
+

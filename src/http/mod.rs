@@ -1,0 +1,26 @@
+//! The HTTP API: one endpoint a file, holding its request, response, documentation and handler.
+//!
+//! Turns requests into commands and questions, and errors into problems. Decides nothing itself.
+
+pub mod auth;
+mod commands;
+pub mod context;
+mod cursor;
+mod disposition;
+mod documents;
+mod etag;
+mod events;
+pub mod health;
+mod idempotency;
+mod json;
+pub mod live;
+pub mod metrics;
+mod min_position;
+pub mod openapi;
+pub mod problem;
+mod query;
+mod range;
+pub mod router;
+pub mod state;
+mod status;
+mod websocket_info;

@@ -1,0 +1,278 @@
+//! RFC 9457 problems: the only place where an error becomes an answer.
+//!
+//! Each kind has a stable `type` and says what was wrong with the request; causes inside the gateway
+//! are logged here and never told.
+
+use crate::commands::CommandError;
+use crate::event_store::LogError;
+use crate::ports::BlobError;
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use kmrl_domain::Refusal;
+use kmrl_domain::decide::{CorrectRefusal, WithdrawRefusal};
+use kmrl_projections::query::QueryError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+macro_rules! problems {
+    ($($name:ident = $status:literal $slug:literal $title:literal;)*) => {
+        /// What can be wrong, with a stable word, a status and a title for each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ProblemType {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl ProblemType {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable word; the `type` is `/problems/` and this.
+            #[must_use]
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)* }
+            }
+
+            /// One line for people, the same for every problem of the type.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub fn status(self) -> StatusCode {
+                let code: u16 = match self { $(Self::$name => $status,)* };
+                StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    };
+}
+
+problems! {
+    FileMissing = 400 "file-missing" "The form has no part named file";
+    FileEmpty = 400 "file-empty" "The file has no bytes";
+    TooManyFiles = 400 "too-many-files" "An upload takes one file";
+    FileNameInvalid = 400 "file-name-invalid" "The file name cannot be used";
+    FileTooLarge = 413 "file-too-large" "The file is larger than allowed";
+    SourceMissing = 400 "source-missing" "The form has no source";
+    SourceUnknown = 400 "source-unknown" "The source is not one of those configured";
+    MetadataInvalid = 400 "metadata-invalid" "The metadata is not a JSON object";
+    PriorityInvalid = 400 "priority-invalid" "The priority is none of high, normal, low";
+    FieldUnknown = 400 "field-unknown" "The form has a field that an upload does not take";
+    FieldTooLarge = 413 "field-too-large" "A form field is larger than allowed";
+    MultipartMalformed = 400 "multipart-malformed" "The body is no well-formed multipart form";
+    JsonMalformed = 400 "json-malformed" "The body is not the JSON expected";
+    JsonTooDeep = 400 "json-too-deep" "The JSON is nested too deep";
+    BodyTooLarge = 413 "body-too-large" "The body is larger than allowed";
+    ContentTypeUnsupported = 415 "content-type-unsupported" "The body must be application/json";
+    UnknownParameter = 400 "unknown-parameter" "A query parameter is unknown";
+    InvalidParameter = 400 "invalid-parameter" "A parameter has a value that cannot be used";
+    InvalidId = 400 "invalid-id" "The id is no UUID";
+    InvalidCursor = 400 "invalid-cursor" "The cursor is none that this API gave out";
+    IdempotencyKeyInvalid = 400 "idempotency-key-invalid" "The idempotency key cannot be used";
+    IdempotencyKeyReused = 422 "idempotency-key-reused" "The idempotency key was used for another request";
+    RangeNotSatisfiable = 416 "range-not-satisfiable" "The range lies outside the document";
+    PreconditionRequired = 428 "precondition-required" "The request needs If-Match";
+    VersionMismatch = 412 "version-mismatch" "The document has changed";
+    CommandInvalid = 422 "command-invalid" "The command's values cannot be used";
+    CommandRefused = 409 "command-refused" "The document's state forbids it";
+    Conflict = 409 "conflict" "The document kept changing";
+    Unauthorized = 401 "unauthorized" "A valid key is needed";
+    NotFound = 404 "not-found" "There is nothing at this path";
+    DocumentNotFound = 404 "document-not-found" "There is no such document";
+    DocumentWithdrawn = 410 "document-withdrawn" "The document was withdrawn";
+    MethodNotAllowed = 405 "method-not-allowed" "The path does not take this method";
+    UpgradeRequired = 426 "upgrade-required" "This path is for WebSocket";
+    PositionNotReached = 503 "position-not-reached" "The position cannot be read yet";
+    StorageUnavailable = 503 "storage-unavailable" "The object store does not answer";
+    StorageFull = 507 "storage-full" "The object store is full";
+    Overloaded = 503 "overloaded" "Too many requests wait";
+    Unavailable = 503 "unavailable" "A part of the gateway does not answer";
+    Internal = 500 "internal" "The gateway has a defect";
+}
+
+/// The body of a problem.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// Stable identifier of the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/file-empty")]
+    kind: String,
+    /// The same for every problem of the kind.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What was wrong this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// The request, as in `X-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+}
+
+/// A problem on its way to the client.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    kind: ProblemType,
+    detail: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem of a kind.
+    #[must_use]
+    pub fn new(kind: ProblemType) -> Self {
+        let mut headers = Vec::new();
+        if kind.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        if kind == ProblemType::Unauthorized {
+            let challenge = HeaderValue::from_static("Bearer realm=\"kmrl-gateway\"");
+            headers.push((header::WWW_AUTHENTICATE, challenge));
+        }
+        Self {
+            kind,
+            detail: None,
+            headers,
+        }
+    }
+
+    /// Says what was wrong this time.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> ProblemType {
+        self.kind
+    }
+
+    /// What was wrong this time, or its title.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        self.detail.as_deref().unwrap_or_else(|| self.kind.title())
+    }
+
+    /// Its body, with the request it belongs to.
+    #[must_use]
+    pub fn body(&self, instance: Option<String>) -> ProblemBody {
+        ProblemBody {
+            kind: format!("/problems/{}", self.kind.slug()),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: self.detail.clone(),
+            instance,
+        }
+    }
+
+    /// The answer, with the request it belongs to.
+    #[must_use]
+    pub fn respond(self, instance: Option<String>) -> Response {
+        let body = serde_json::to_vec(&self.body(instance)).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.kind.status();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name, value.clone());
+        }
+        // The outermost layer finds it there and adds the request id.
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    fn unavailable(kind: ProblemType, error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(error, "a request cannot be served now");
+        Self::new(kind)
+    }
+
+    /// A defect: logged whole, told as nothing but that.
+    #[must_use]
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "a request met a defect");
+        Self::new(ProblemType::Internal)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.respond(None)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match &refusal {
+            Refusal::Unknown => ProblemType::DocumentNotFound,
+            Refusal::Correct(CorrectRefusal::Nothing | CorrectRefusal::Value { .. })
+            | Refusal::Withdraw(WithdrawRefusal::Reason) => ProblemType::CommandInvalid,
+            _ => ProblemType::CommandRefused,
+        };
+        Self::new(kind).detail(refusal.to_string())
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => refusal.into(),
+            CommandError::VersionMismatch { .. } => {
+                Self::new(ProblemType::VersionMismatch).detail(error.to_string())
+            }
+            CommandError::KeyReused => Self::new(ProblemType::IdempotencyKeyReused),
+            CommandError::Conflict => Self::new(ProblemType::Conflict),
+            CommandError::Overloaded => Self::new(ProblemType::Overloaded),
+            CommandError::Unavailable(_) => Self::unavailable(ProblemType::Unavailable, &error),
+            CommandError::Content(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<BlobError> for Problem {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::NoSpace { .. } => Self::unavailable(ProblemType::StorageFull, &error),
+            BlobError::Unreachable { .. } => {
+                Self::unavailable(ProblemType::StorageUnavailable, &error)
+            }
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        Self::unavailable(ProblemType::Unavailable, &error)
+    }
+}
+
+impl From<LogError> for Problem {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Database(_) => Self::unavailable(ProblemType::Unavailable, &error),
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::unavailable(ProblemType::StorageFull, &error)
+            }
+            _ => Self::unavailable(ProblemType::StorageUnavailable, &error),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What handlers share. Handlers take from it only what they use.
+
+use super::health::Health;
+use super::live::LiveHub;
+use super::metrics::Metrics;
+use crate::commands::Commands;
+use crate::config::{Secret, UploadSettings};
+use crate::event_store::EventLog;
+use crate::ports::{BlobStore, Clock, Ids};
+use crate::signals::Signals;
+use crate::spool::Spool;
+use kmrl_projections::query::ReadModel;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The shared state; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Parts>);
+
+/// What is in it.
+pub struct Parts {
+    /// Carries out commands.
+    pub commands: Commands,
+    /// Reads the log.
+    pub log: EventLog,
+    /// Reads the read models.
+    pub read: ReadModel,
+    /// Documents' bytes.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Where uploads are hashed while they stream.
+    pub spool: Spool,
+    /// Wake-ups.
+    pub signals: Signals,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// New ids and salts.
+    pub ids: Arc<dyn Ids>,
+    /// Live subscribers.
+    pub live: LiveHub,
+    /// Probes of everything.
+    pub health: Arc<Health>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// The administrator's key.
+    pub key: Secret,
+    /// What may be uploaded.
+    pub upload: UploadSettings,
+    /// Longest wait for `min_position`.
+    pub min_position_wait: Duration,
+}
+
+impl ApiState {
+    /// Shares the parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for ApiState {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
