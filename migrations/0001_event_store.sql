@@ -40,7 +40,7 @@ CREATE TABLE streams (
 
 -- What may be personal, beside the log; the event holds only its salted digest.
 CREATE TABLE private_parts (
-    position       bigint PRIMARY KEY REFERENCES events (position),
+    position       bigint PRIMARY KEY,
     aggregate_type text   NOT NULL,
     aggregate_id   text   NOT NULL,
     salt           bytea  NOT NULL,
@@ -48,13 +48,15 @@ CREATE TABLE private_parts (
 );
 CREATE INDEX private_parts_by_stream ON private_parts (aggregate_type, aggregate_id);
 
--- One row for each command that brought an idempotency key.
+-- One row for each command that brought an idempotency key. A command that decided nothing has
+-- the position of the head at that time, and a first position after it.
 CREATE TABLE command_keys (
     key            text        PRIMARY KEY,
     fingerprint    bytea       NOT NULL,
     aggregate_type text        NOT NULL,
     aggregate_id   text        NOT NULL,
     version        bigint      NOT NULL,
+    first_position bigint      NOT NULL,
     position       bigint      NOT NULL,
     recorded_at    timestamptz NOT NULL
 );
@@ -66,6 +68,15 @@ CREATE TABLE claims (
     aggregate_id text NOT NULL,
     PRIMARY KEY (kind, value)
 );
+
+-- The newest batch of each writer (one a process). It makes sending a batch again safe when the
+-- connection broke before the answer came: what was done is answered, not done twice, and a
+-- statement that still runs for a batch given up comes too late.
+CREATE TABLE writers (
+    id        bigint   PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    batch     bigint   NOT NULL DEFAULT 0,
+    positions bigint[] NOT NULL DEFAULT '{}' -- first position of each command, NULL where refused
+) WITH (fillfactor = 10);
 
 CREATE FUNCTION es_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -89,13 +100,15 @@ CREATE TRIGGER events_no_direct_insert BEFORE INSERT ON events
     FOR EACH STATEMENT EXECUTE FUNCTION es_refuse_direct_insert();
 
 -- Appends a batch of commands. c_* are one a command; e_* one an event, e_command being the
--- 1-based index of its command. Answers one row a command, in order:
---   appended  version and position of its last event
+-- 1-based index of its command. p_again says that the batch has been sent before and its answer
+-- was lost. Answers one row a command, in order:
+--   appended  version and positions of its events
 --   replayed  its key was used before for the same body: what was answered then
 --   reused    its key was used before for another body
 --   stale     the stream is not at the expected version; version says where it is
 --   claimed   its claim belongs to another stream, named by owner
 CREATE FUNCTION es_append(
+    p_writer bigint, p_batch bigint, p_again boolean,
     c_type text[], c_id text[], c_expected bigint[],
     c_key text[], c_fingerprint bytea[], c_claim_kind text[], c_claim_value text[],
     e_command int[], e_type text[], e_version text[], e_payload text[], e_metadata text[],
@@ -104,19 +117,28 @@ CREATE FUNCTION es_append(
 LANGUAGE plpgsql AS $$
 DECLARE
     head   es_head%ROWTYPE;
-    found  command_keys%ROWTYPE;
+    used   command_keys%ROWTYPE;
+    newest bigint;
+    done   bigint[];
     pos    bigint;
     cur    bigint;
-    n      bigint := coalesce(cardinality(e_command), 0);
+    n      bigint := cardinality(e_command);
     e      bigint := 1;
     first  bigint;
-    entry  bytea;
     l      bytea;
     micros bigint;
     p_pos bigint[] := '{}'; p_seq bigint[] := '{}'; p_e bigint[] := '{}';
     p_leaf bytea[] := '{}'; p_chain bytea[] := '{}';
 BEGIN
+    -- Everyone who appends waits here: whoever has the row may read what all before committed.
     SELECT * INTO STRICT head FROM es_head WHERE id = 0 FOR UPDATE;
+    SELECT w.batch, w.positions INTO STRICT newest, done FROM writers w WHERE w.id = p_writer;
+    IF newest > p_batch THEN
+        RAISE EXCEPTION 'batch % of writer % comes after batch %', p_batch, p_writer, newest
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    ELSIF newest < p_batch THEN
+        done := '{}';
+    END IF;
     pos := head.position;
     -- Time never runs backwards along the log, whatever the clock does.
     head.recorded_at := greatest(head.recorded_at, clock_timestamp());
@@ -125,12 +147,18 @@ BEGIN
         owner := NULL; version := NULL; first_position := NULL; last_position := NULL; at := head.recorded_at;
         first := e;
         WHILE e <= n AND e_command[e] = c LOOP e := e + 1; END LOOP;
+        IF done[c] IS NOT NULL THEN
+            outcome := 'appended'; version := c_expected[c] + e - first;
+            first_position := done[c]; last_position := done[c] + e - first - 1;
+            at := coalesce((SELECT v.recorded_at FROM events v WHERE v.position = done[c]), at);
+            RETURN NEXT; CONTINUE;
+        END IF;
         IF c_key[c] IS NOT NULL THEN
-            SELECT * INTO found FROM command_keys k WHERE k.key = c_key[c];
+            SELECT * INTO used FROM command_keys k WHERE k.key = c_key[c];
             IF FOUND THEN
-                outcome := CASE WHEN found.fingerprint = c_fingerprint[c] THEN 'replayed' ELSE 'reused' END;
-                owner := found.aggregate_id; version := found.version; last_position := found.position;
-                first_position := found.position; at := found.recorded_at;
+                outcome := CASE WHEN used.fingerprint = c_fingerprint[c] THEN 'replayed' ELSE 'reused' END;
+                owner := used.aggregate_id; version := used.version; at := used.recorded_at;
+                first_position := used.first_position; last_position := used.position;
                 RETURN NEXT; CONTINUE;
             END IF;
         END IF;
@@ -142,28 +170,32 @@ BEGIN
         END IF;
         IF c_claim_kind[c] IS NOT NULL THEN
             SELECT k.aggregate_id INTO owner FROM claims k WHERE k.kind = c_claim_kind[c] AND k.value = c_claim_value[c];
-            IF FOUND AND owner <> c_id[c] THEN
+            IF NOT FOUND THEN
+                INSERT INTO claims VALUES (c_claim_kind[c], c_claim_value[c], c_id[c]);
+            ELSIF owner <> c_id[c] THEN
                 outcome := 'claimed';
                 RETURN NEXT; CONTINUE;
             END IF;
             owner := NULL;
-            INSERT INTO claims VALUES (c_claim_kind[c], c_claim_value[c], c_id[c]) ON CONFLICT DO NOTHING;
         END IF;
         first_position := pos + 1;
         FOR i IN first .. e - 1 LOOP
             pos := pos + 1; cur := cur + 1;
-            entry := convert_to(concat_ws(E'\n', pos, c_type[c], c_id[c], cur, e_type[i], e_version[i], micros,
-                                          e_payload[i], e_metadata[i]), 'UTF8');
-            l := sha256('\x00'::bytea || entry);
+            l := sha256('\x00'::bytea || convert_to(concat_ws(E'\n', pos, c_type[c], c_id[c], cur, e_type[i],
+                     e_version[i], micros, e_payload[i], e_metadata[i]), 'UTF8'));
             head.chain := sha256(head.chain || l);
             p_pos := array_append(p_pos, pos); p_seq := array_append(p_seq, cur); p_e := array_append(p_e, i);
             p_leaf := array_append(p_leaf, l); p_chain := array_append(p_chain, head.chain);
         END LOOP;
-        outcome := 'appended'; version := cur; last_position := pos;
-        INSERT INTO streams AS s VALUES (c_type[c], c_id[c], cur)
-            ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE SET version = excluded.version;
+        outcome := 'appended'; version := cur; last_position := pos; done[c] := first_position;
+        IF c_expected[c] = 0 AND cur > 0 THEN
+            INSERT INTO streams VALUES (c_type[c], c_id[c], cur);
+        ELSIF cur > c_expected[c] THEN
+            UPDATE streams s SET version = cur WHERE s.aggregate_type = c_type[c] AND s.aggregate_id = c_id[c];
+        END IF;
         IF c_key[c] IS NOT NULL THEN
-            INSERT INTO command_keys VALUES (c_key[c], c_fingerprint[c], c_type[c], c_id[c], cur, pos, head.recorded_at);
+            INSERT INTO command_keys
+                VALUES (c_key[c], c_fingerprint[c], c_type[c], c_id[c], cur, first_position, pos, head.recorded_at);
         END IF;
         RETURN NEXT;
     END LOOP;
@@ -178,5 +210,9 @@ BEGIN
             SELECT p, c_type[e_command[x]], c_id[e_command[x]], e_salt[x], e_private[x]
             FROM unnest(p_pos, p_e) AS t (p, x) WHERE e_private[x] IS NOT NULL;
         UPDATE es_head SET position = pos, chain = head.chain, recorded_at = head.recorded_at WHERE id = 0;
+    END IF;
+    -- A batch that changed nothing needs no memory, unless an earlier sending of it may still run.
+    IF p_again OR cardinality(done) > 0 THEN
+        UPDATE writers w SET batch = p_batch, positions = done WHERE w.id = p_writer;
     END IF;
 END $$;

@@ -1,0 +1,16 @@
+//! The event store on a real PostgreSQL, each test on a database of its own.
+
+mod append_only;
+mod appending;
+mod chain;
+mod commands;
+mod conformance;
+mod connections;
+mod contention;
+mod fixtures;
+mod log;
+mod migrations;
+mod upcasting;
+
+#[path = "../support/mod.rs"]
+mod support;
