@@ -5,7 +5,7 @@
 
 use crate::error::ProjectionError;
 use crate::model::Model;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Executor, PgConnection, PgPool};
 
 /// Held while generations are made, so that two programs that start at once make one.
 const MAKING: i64 = 0x6b6d_726c_0003;
@@ -304,12 +304,10 @@ async fn execute(
     model: &dyn Model,
     sql: &str,
 ) -> Result<(), ProjectionError> {
-    sqlx::raw_sql(sql)
-        .execute(connection)
+    // A text alone, without arguments, may hold several statements.
+    connection
+        .execute(sql)
         .await
         .map(drop)
-        .map_err(ProjectionError::database(
-            model.name(),
-            "changing the tables",
-        ))
+        .map_err(ProjectionError::database(model.name(), "changing the tables"))
 }

@@ -128,3 +128,20 @@ pub(crate) fn model(name: &str) -> Result<&'static dyn Model, ProjectionError> {
             name: name.to_owned(),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The program runs a projector in tasks: this need only compile.
+    #[expect(dead_code, reason = "checked by the compiler alone")]
+    fn a_projector_runs_in_a_task(projector: Projector) {
+        tokio::spawn(async move {
+            let mut progress = |_, _| {};
+            projector.prepare().await?;
+            projector.rebuild("texts", &mut progress).await?;
+            projector.rollback("texts").await?;
+            projector.catch_up().await
+        });
+    }
+}
