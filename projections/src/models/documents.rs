@@ -1,0 +1,412 @@
+//! The read model `documents`: what lists and details show of each document, but for its text.
+//!
+//! It never passes `texts`, so that no document is shown as processed before its text is there.
+
+use crate::batch::Texts;
+use crate::counters::Moves;
+use crate::fold::{self, Evolve, Rejected, Unfit, amount, storable};
+use crate::model::Model;
+use crate::models::texts;
+use crate::rows::{self, Keyed, row};
+use async_trait::async_trait;
+use kmrl_domain::event::{Corrected, Extracted, Failed, ProcessingStarted, Uploaded};
+use kmrl_domain::private::{CorrectedPrivate, UploadedPrivate};
+use kmrl_domain::values::Status;
+use kmrl_domain::{DocumentEvent, RecordedEvent};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub(crate) const NAME: &str = "documents";
+
+row! {
+    /// A document.
+    Document in "documents" {
+        key id: Uuid => "uuid",
+        version: i64 => "bigint",
+        position: i64 => "bigint",
+        original_filename: String => "text",
+        s3_key: String => "text",
+        sha256: String => "text",
+        source: String => "text",
+        content_type: String => "text",
+        file_size: i64 => "bigint",
+        uploaded_at: OffsetDateTime => "timestamptz",
+        uploaded_by: String => "text",
+        metadata: String => "json",
+        duplicate_of: Option<Uuid> => "uuid",
+        priority: String => "text",
+        status: String => "text",
+        run: i64 => "bigint",
+        attempt: i64 => "bigint",
+        error: Option<String> => "json",
+        retry_at: Option<OffsetDateTime> => "timestamptz",
+        processing_started_at: Option<OffsetDateTime> => "timestamptz",
+        processed_at: Option<OffsetDateTime> => "timestamptz",
+        language: Option<String> => "text",
+        department: Option<String> => "text",
+        confidence_score: Option<f64> => "double precision",
+        page_count: Option<i64> => "bigint",
+        character_count: Option<i64> => "bigint",
+        text_sha256: Option<String> => "text",
+        findings: Option<String> => "json",
+        withdrawn_at: Option<OffsetDateTime> => "timestamptz",
+        withdrawal_reason: Option<String> => "text",
+    }
+}
+
+impl Keyed for Document {
+    fn document(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl Evolve for Document {
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn evolve(
+        row: Option<&Self>,
+        id: Uuid,
+        recorded: &RecordedEvent,
+        event: DocumentEvent,
+    ) -> Result<Self, Unfit> {
+        let mut new = match (row, &event) {
+            (_, DocumentEvent::Uploaded(e)) => Self::uploaded(id, recorded, e)?,
+            (Some(row), _) => row.clone(),
+            (None, _) => return Err(Unfit::NoUpload),
+        };
+        match event {
+            DocumentEvent::Uploaded(_) => {}
+            DocumentEvent::ProcessingStarted(e) => new.started(&e),
+            DocumentEvent::Extracted(e) => new.extracted(e)?,
+            DocumentEvent::Failed(e) => new.failed(&e)?,
+            DocumentEvent::ReprocessingRequested(e) => {
+                new.status = Status::Queued.as_str().into();
+                new.priority = e.priority.as_str().into();
+                (new.run, new.attempt) = (e.run.into(), 0);
+                (new.error, new.retry_at) = (None, None);
+            }
+            DocumentEvent::Corrected(e) => new.corrected(recorded, e)?,
+            DocumentEvent::Withdrawn(e) => {
+                new.withdrawn_at = Some(e.withdrawn_at);
+                new.withdrawal_reason = Some(storable(e.reason));
+            }
+        }
+        new.version = recorded.sequence;
+        new.position = recorded.position;
+        Ok(new)
+    }
+}
+
+impl Document {
+    fn uploaded(id: Uuid, recorded: &RecordedEvent, e: &Uploaded) -> Result<Self, Unfit> {
+        // Erased by law: the document stays, without its name.
+        let private: UploadedPrivate = private(recorded)?.unwrap_or_default();
+        Ok(Self {
+            id,
+            version: recorded.sequence,
+            position: recorded.position,
+            original_filename: storable(private.file_name),
+            s3_key: e.blob.key.clone(),
+            sha256: e.blob.sha256.clone(),
+            source: e.source.clone(),
+            content_type: e.content_type.clone(),
+            file_size: amount("size", e.blob.size)?,
+            uploaded_at: e.uploaded_at,
+            uploaded_by: storable(private.uploaded_by),
+            metadata: Value::Object(private.metadata).to_string(),
+            duplicate_of: e.duplicate_of,
+            priority: e.priority.as_str().into(),
+            status: Status::Queued.as_str().into(),
+            run: 1,
+            attempt: 0,
+            error: None,
+            retry_at: None,
+            processing_started_at: None,
+            processed_at: None,
+            language: None,
+            department: None,
+            confidence_score: None,
+            page_count: None,
+            character_count: None,
+            text_sha256: None,
+            findings: None,
+            withdrawn_at: None,
+            withdrawal_reason: None,
+        })
+    }
+
+    fn started(&mut self, e: &ProcessingStarted) {
+        self.status = Status::Processing.as_str().into();
+        (self.run, self.attempt) = (e.attempt.run.into(), e.attempt.attempt.into());
+        self.processing_started_at = Some(e.started_at);
+        (self.error, self.retry_at) = (None, None);
+    }
+
+    fn extracted(&mut self, e: Extracted) -> Result<(), Unfit> {
+        self.status = Status::Processed.as_str().into();
+        (self.run, self.attempt) = (e.attempt.run.into(), e.attempt.attempt.into());
+        (self.error, self.retry_at) = (None, None);
+        self.processed_at = Some(e.extracted_at);
+        self.language = Some(e.language);
+        self.department = e.department.or(self.department.take());
+        self.confidence_score = Some(fold::confidence(e.confidence)?);
+        self.page_count = Some(e.text.pages.into());
+        self.character_count = Some(amount("number of characters", e.text.characters)?);
+        self.text_sha256 = Some(e.text.sha256);
+        self.findings = e.findings.map(|findings| json(&findings)).transpose()?;
+        Ok(())
+    }
+
+    fn failed(&mut self, e: &Failed) -> Result<(), Unfit> {
+        let status = match e.retry_at {
+            Some(_) => Status::Queued,
+            None => Status::Failed,
+        };
+        self.status = status.as_str().into();
+        (self.run, self.attempt) = (e.attempt.run.into(), e.attempt.attempt.into());
+        self.error = Some(json(&e.reason)?);
+        self.retry_at = e.retry_at;
+        Ok(())
+    }
+
+    fn corrected(&mut self, recorded: &RecordedEvent, e: Corrected) -> Result<(), Unfit> {
+        self.department = e.department.or(self.department.take());
+        self.language = e.language.or(self.language.take());
+        if e.private.is_some() {
+            let private: Option<CorrectedPrivate> = private(recorded)?;
+            // Erased: what it was is not to be shown, and what was before it is not true any more.
+            let metadata = private.map_or_else(Map::new, |p| p.metadata);
+            self.metadata = Value::Object(metadata).to_string();
+        }
+        Ok(())
+    }
+
+    fn count(&self, moves: &mut Moves<4>, by: i64) {
+        let department = self.department.as_deref().unwrap_or_default();
+        let standing = match self.withdrawn_at {
+            Some(_) => "withdrawn",
+            None => "standing",
+        };
+        moves.add([&self.source, &self.status, department, standing], by);
+    }
+}
+
+fn private<T: DeserializeOwned>(recorded: &RecordedEvent) -> Result<Option<T>, Unfit> {
+    recorded.private().map_err(|_| Unfit::Private)
+}
+
+fn json(value: &impl Serialize) -> Result<String, Unfit> {
+    serde_json::to_string(value).map_err(|_| Unfit::Range { field: "value" })
+}
+
+/// How the counts move from the rows before to the rows after.
+fn moves(prior: &BTreeMap<Uuid, Document>, changed: &BTreeMap<Uuid, Document>) -> Moves<4> {
+    let mut moves = Moves::default();
+    for (id, row) in changed {
+        if let Some(before) = prior.get(id) {
+            before.count(&mut moves, -1);
+        }
+        row.count(&mut moves, 1);
+    }
+    moves
+}
+
+/// The read model.
+pub(crate) struct Documents;
+
+#[async_trait]
+impl Model for Documents {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn shape(&self) -> i32 {
+        1
+    }
+
+    fn definition(&self) -> &'static str {
+        include_str!("documents.sql")
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["documents", "document_counts"]
+    }
+
+    fn follows(&self) -> Option<&'static str> {
+        Some(texts::NAME)
+    }
+
+    fn concerns(&self, event: &RecordedEvent) -> bool {
+        fold::is_of_document(event)
+    }
+
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        schema: &str,
+        events: &[RecordedEvent],
+        _texts: &Texts,
+    ) -> Result<Vec<Rejected>, sqlx::Error> {
+        let prior = rows::load(connection, schema, &fold::touched(events)).await?;
+        let folded = fold::fold(events, &prior);
+        moves(&prior, &folded.changed)
+            .store(
+                connection,
+                &format!("{schema}.document_counts"),
+                ["source", "status", "department", "standing"],
+            )
+            .await?;
+        let rows = folded.changed.into_values().collect();
+        rows::upsert::<Document>(connection, schema, rows).await?;
+        Ok(folded.rejected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    fn folded(events: Vec<Spec>) -> (BTreeMap<Uuid, Document>, Vec<Rejected>) {
+        let folded = fold::fold(&log(events), &BTreeMap::new());
+        (folded.changed, folded.rejected)
+    }
+
+    fn row_of(events: Vec<Spec>) -> Document {
+        let (rows, rejected) = folded(events);
+        assert!(rejected.is_empty(), "{rejected:?}");
+        rows[&id(1)].clone()
+    }
+
+    #[test]
+    fn an_upload_is_a_queued_document_with_its_private_part() {
+        let row = row_of(vec![(1, 1, uploaded())]);
+        assert_eq!(
+            (row.status.as_str(), row.run, row.attempt),
+            ("queued", 1, 0)
+        );
+        assert_eq!(row.original_filename, "job card.pdf");
+        assert_eq!(row.metadata, r#"{"wonum":"WO-1"}"#);
+        assert_eq!((row.version, row.position), (1, 1));
+    }
+
+    #[test]
+    fn a_document_whose_private_part_was_erased_has_no_name() {
+        let mut events = log(vec![(1, 1, uploaded())]);
+        events[0].private = None;
+        let rows = fold::fold::<Document>(&events, &BTreeMap::new()).changed;
+        assert_eq!(rows[&id(1)].original_filename, "");
+        assert_eq!(rows[&id(1)].metadata, "{}");
+    }
+
+    #[test]
+    fn it_goes_its_way_to_processed() {
+        let row = row_of(document(1));
+        assert_eq!(row.status, "processed");
+        assert_eq!((row.page_count, row.character_count), (Some(1), Some(5)));
+        assert_eq!(row.confidence_score, Some(0.9));
+        assert_eq!(row.version, 3);
+    }
+
+    #[test]
+    fn a_failure_with_a_retry_queues_and_the_last_one_fails() {
+        let way = vec![
+            (1, 1, uploaded()),
+            (1, 2, started(1, 1)),
+            (1, 3, failed(1, 1, true)),
+        ];
+        let row = row_of(way.clone());
+        assert_eq!(row.status, "queued");
+        assert!(row.retry_at.is_some() && row.error.is_some());
+        let row = row_of(
+            [
+                way,
+                vec![(1, 4, started(1, 2)), (1, 5, failed(1, 2, false))],
+            ]
+            .concat(),
+        );
+        assert_eq!((row.status.as_str(), row.retry_at), ("failed", None));
+        assert!(row.error.unwrap().contains("unsupported_type"));
+    }
+
+    #[test]
+    fn reprocessing_opens_a_run_and_keeps_the_last_text() {
+        let row = row_of([document(1), vec![(1, 4, reprocessing(2))]].concat());
+        assert_eq!(
+            (row.status.as_str(), row.run, row.attempt),
+            ("queued", 2, 0)
+        );
+        assert!(row.text_sha256.is_some());
+    }
+
+    #[test]
+    fn a_correction_changes_what_it_names() {
+        let row = row_of(vec![
+            (1, 1, uploaded()),
+            (1, 2, corrected(Some("safety"), None)),
+        ]);
+        assert_eq!(row.department.as_deref(), Some("safety"));
+        assert_eq!(row.metadata, r#"{"wonum":"WO-1"}"#);
+        let row = row_of(vec![
+            (1, 1, uploaded()),
+            (1, 2, corrected(None, Some("WO-2"))),
+        ]);
+        assert_eq!(row.metadata, r#"{"wonum":"WO-2"}"#);
+    }
+
+    #[test]
+    fn what_was_applied_is_not_applied_again() {
+        let events = log(document(1));
+        let once = fold::fold::<Document>(&events, &BTreeMap::new()).changed;
+        let again = fold::fold(&events, &once);
+        assert!(again.changed.is_empty() && again.rejected.is_empty());
+    }
+
+    #[test]
+    fn an_unreadable_event_is_rejected_and_the_rest_goes_on() {
+        let mut events = log([document(1), document(2)].concat());
+        events[1].payload = serde_json::json!({"type": "ProcessingStarted"});
+        let folded = fold::fold::<Document>(&events, &BTreeMap::new());
+        assert_eq!(folded.rejected.len(), 1);
+        assert_eq!(folded.rejected[0].document_id, Some(id(1)));
+        assert_eq!(folded.changed[&id(1)].status, "processed");
+        assert_eq!(folded.changed[&id(2)].status, "processed");
+    }
+
+    #[test]
+    fn events_without_their_upload_are_rejected() {
+        let (rows, rejected) = folded(vec![(1, 2, started(1, 1))]);
+        assert!(rows.is_empty());
+        assert_eq!(
+            rejected[0].error,
+            "the upload of its document was not applied"
+        );
+    }
+
+    #[test]
+    fn a_parser_that_quotes_a_private_part_is_not_repeated() {
+        let mut events = log(vec![(1, 1, uploaded())]);
+        events[0].private = Some(serde_json::json!({"file_name": 17, "secret": "name"}));
+        let rejected = fold::fold::<Document>(&events, &BTreeMap::new()).rejected;
+        assert_eq!(rejected[0].error, "its private part does not have its form");
+    }
+
+    #[test]
+    fn counts_move_by_difference() {
+        let (before, _) = folded(vec![(1, 1, uploaded())]);
+        let (after, _) = folded(document(1));
+        let moves = moves(&before, &after);
+        assert_eq!(moves.of(["maximo", "queued", "", "standing"]), -1);
+        assert_eq!(
+            moves.of(["maximo", "processed", "rolling_stock", "standing"]),
+            1
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! The read model `validation_errors`: uploads refused at the door, and documents whose
+//! processing was given up.
+//!
+//! One row an event. Source and name of a failed document are the documents' own; queries join them.
+
+use crate::batch::Texts;
+use crate::fold::{self, Rejected, Unfit, storable};
+use crate::model::Model;
+use crate::rows::{self, row};
+use async_trait::async_trait;
+use kmrl_domain::private::RefusedPrivate;
+use kmrl_domain::{DocumentEvent, RecordedEvent, UploadRefused, intake};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub(crate) const NAME: &str = "validation_errors";
+
+row! {
+    /// An error.
+    ValidationError in "validation_errors" {
+        key position: i64 => "bigint",
+        id: Uuid => "uuid",
+        at: OffsetDateTime => "timestamptz",
+        kind: String => "text",
+        problem: String => "text",
+        detail: String => "text",
+        source: Option<String> => "text",
+        file_name: Option<String> => "text",
+        document_id: Option<Uuid> => "uuid",
+    }
+}
+
+fn errors(events: &[RecordedEvent]) -> (Vec<ValidationError>, Vec<Rejected>) {
+    let (mut rows, mut rejected) = (Vec::new(), Vec::new());
+    for recorded in events {
+        let row = if is_refusal(recorded) {
+            refusal(recorded).map(Some)
+        } else if is_failure(recorded) {
+            failure(recorded)
+        } else {
+            Ok(None)
+        };
+        match row {
+            Ok(row) => rows.extend(row),
+            Err(why) => rejected.push(Rejected::new(recorded, &why)),
+        }
+    }
+    (rows, rejected)
+}
+
+fn is_refusal(event: &RecordedEvent) -> bool {
+    event.aggregate_type == intake::TYPE
+}
+
+fn is_failure(event: &RecordedEvent) -> bool {
+    fold::is_of_document(event) && event.event_type == "Failed"
+}
+
+fn refusal(recorded: &RecordedEvent) -> Result<ValidationError, Unfit> {
+    let event: UploadRefused = recorded.decode()?;
+    let private: Option<RefusedPrivate> = recorded.private().map_err(|_| Unfit::Private)?;
+    Ok(ValidationError {
+        position: recorded.position,
+        id: recorded.id()?,
+        at: event.refused_at,
+        kind: "refused_upload".into(),
+        problem: event.problem,
+        detail: storable(event.detail),
+        source: event.source,
+        file_name: private.and_then(|p| p.file_name).map(storable),
+        document_id: None,
+    })
+}
+
+/// A failure after which no attempt follows; one that is retried is no error yet.
+fn failure(recorded: &RecordedEvent) -> Result<Option<ValidationError>, Unfit> {
+    let id = recorded.id()?;
+    Ok(match recorded.decode()? {
+        DocumentEvent::Failed(event) if event.retry_at.is_none() => Some(ValidationError {
+            position: recorded.position,
+            id,
+            at: event.failed_at,
+            kind: "failed_processing".into(),
+            problem: event.reason.code,
+            detail: storable(event.reason.detail),
+            source: None,
+            file_name: None,
+            document_id: Some(id),
+        }),
+        _ => None,
+    })
+}
+
+/// The read model.
+pub(crate) struct ValidationErrors;
+
+#[async_trait]
+impl Model for ValidationErrors {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn shape(&self) -> i32 {
+        1
+    }
+
+    fn definition(&self) -> &'static str {
+        include_str!("validation_errors.sql")
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["validation_errors"]
+    }
+
+    fn concerns(&self, event: &RecordedEvent) -> bool {
+        is_refusal(event) || is_failure(event)
+    }
+
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        schema: &str,
+        events: &[RecordedEvent],
+        _texts: &Texts,
+    ) -> Result<Vec<Rejected>, sqlx::Error> {
+        let (rows, rejected) = errors(events);
+        rows::upsert(connection, schema, rows).await?;
+        Ok(rejected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    #[test]
+    fn a_refused_upload_is_an_error_with_its_file_name() {
+        let (rows, rejected) = errors(&[refused(1)]);
+        assert!(rejected.is_empty());
+        assert_eq!(rows[0].problem, "empty-file");
+        assert_eq!(rows[0].file_name.as_deref(), Some("empty.pdf"));
+        assert_eq!(rows[0].document_id, None);
+    }
+
+    #[test]
+    fn only_the_last_failure_is_an_error() {
+        let way = vec![(1, 1, failed(1, 1, true)), (1, 2, failed(1, 2, false))];
+        let (rows, _) = errors(&log(way));
+        assert_eq!(rows.len(), 1);
+        assert_eq!(
+            (rows[0].position, rows[0].problem.as_str()),
+            (2, "unsupported_type")
+        );
+        assert_eq!(rows[0].document_id, Some(id(1)));
+    }
+
+    #[test]
+    fn other_events_are_passed_over() {
+        let (rows, rejected) = errors(&log(document(1)));
+        assert!(rows.is_empty() && rejected.is_empty());
+    }
+}

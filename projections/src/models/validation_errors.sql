@@ -1,0 +1,12 @@
+-- What did not become a processed document: uploads refused, and processing given up.
+CREATE TABLE {schema}.validation_errors (
+    position    bigint      PRIMARY KEY,
+    id          uuid        NOT NULL, -- of the event's stream
+    at          timestamptz NOT NULL,
+    kind        text        NOT NULL CHECK (kind IN ('refused_upload', 'failed_processing')),
+    problem     text        NOT NULL,
+    detail      text        NOT NULL,
+    source      text,
+    file_name   text,
+    document_id uuid
+);

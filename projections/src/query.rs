@@ -1,0 +1,49 @@
+//! Questions to the read models, as the API asks them. Reads the views in the schema `read` only.
+
+mod documents;
+mod statistics;
+mod validation_errors;
+
+pub use documents::{DocumentList, DocumentRow, ListFilter, Page, StatusRow};
+pub use statistics::Statistics;
+pub use validation_errors::ValidationErrorRow;
+
+use crate::registry;
+use sqlx::PgPool;
+
+/// The read models could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("reading {what} failed")]
+pub struct QueryError {
+    what: &'static str,
+    #[source]
+    source: sqlx::Error,
+}
+
+impl QueryError {
+    fn reading(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self { what, source }
+    }
+}
+
+/// The read models.
+#[derive(Clone, Debug)]
+pub struct ReadModel(PgPool);
+
+impl ReadModel {
+    /// The read models in the database of `pool`.
+    #[must_use]
+    pub const fn new(pool: PgPool) -> Self {
+        Self(pool)
+    }
+
+    /// The position up to which every projection shows the log.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn visible_position(&self) -> Result<i64, QueryError> {
+        registry::visible_position(&self.0)
+            .await
+            .map_err(QueryError::reading("the visible position"))
+    }
+}

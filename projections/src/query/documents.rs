@@ -1,0 +1,324 @@
+//! Documents: one, its status, a page of them, those with the same bytes.
+
+use super::{QueryError, ReadModel};
+use kmrl_domain::values::{FailureReason, Status};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{FromRow, Postgres, QueryBuilder};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A document as it is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct DocumentRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Name of the file as it was sent; empty once erased.
+    pub original_filename: String,
+    /// Object key of its bytes.
+    pub s3_key: String,
+    /// Where it came from.
+    pub source: String,
+    /// Media type.
+    pub content_type: String,
+    /// Bytes.
+    pub file_size: i64,
+    /// When it was taken in.
+    #[sqlx(rename = "uploaded_at")]
+    #[serde(with = "time::serde::rfc3339")]
+    pub upload_time: OffsetDateTime,
+    /// `queued`, `processing`, `processed` or `failed`.
+    pub status: String,
+    /// Its text; `None` in lists, and while there is none.
+    #[sqlx(default)]
+    pub extracted_text: Option<String>,
+    /// 0 to 1: how far the text can be trusted.
+    pub confidence_score: Option<f64>,
+    /// `en`, `ml`, `mixed` or `und`, or as corrected.
+    pub language: Option<String>,
+    /// The department it belongs to.
+    pub department: Option<String>,
+    /// What the sender said of it: a JSON object.
+    pub metadata: Value,
+    /// Name of whoever uploaded it; empty once erased.
+    pub uploaded_by: String,
+    /// Lower-case hexadecimal SHA-256 of its bytes.
+    pub sha256: String,
+    /// The first document that had the same bytes.
+    pub duplicate_of: Option<Uuid>,
+    /// `high`, `normal` or `low`.
+    pub priority: String,
+    /// Version of its stream.
+    pub version: i64,
+    /// Position of its last event.
+    pub position: i64,
+    /// Run of processing, from 1.
+    pub run: i64,
+    /// Attempt in the run; 0 before the first.
+    pub attempt: i64,
+    /// Pages of text.
+    pub page_count: Option<i64>,
+    /// Unicode scalar values of text.
+    pub character_count: Option<i64>,
+    /// Why the last attempt failed.
+    #[sqlx(json(nullable))]
+    pub error: Option<FailureReason>,
+    /// When the next attempt is due after a failure.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub retry_at: Option<OffsetDateTime>,
+    /// When the newest attempt began.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub processing_started_at: Option<OffsetDateTime>,
+    /// When its text came.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub processed_at: Option<OffsetDateTime>,
+    /// When it was withdrawn.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub withdrawn_at: Option<OffsetDateTime>,
+    /// Why it was withdrawn.
+    pub withdrawal_reason: Option<String>,
+    /// What the file's structure gave away: a JSON object.
+    pub findings: Option<Value>,
+    /// Lower-case hexadecimal SHA-256 of its text artefact.
+    pub text_sha256: Option<String>,
+    /// An event of it could not be applied: what is shown lacks something.
+    pub incomplete: bool,
+}
+
+/// Where a document is on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, FromRow)]
+pub struct StatusRow {
+    /// Its id.
+    pub id: Uuid,
+    /// `queued`, `processing`, `processed` or `failed`.
+    pub status: String,
+    /// `high`, `normal` or `low`.
+    pub priority: String,
+    /// Run of processing, from 1.
+    pub run: i64,
+    /// Attempt in the run; 0 before the first.
+    pub attempt: i64,
+    /// Version of its stream.
+    pub version: i64,
+    /// Position of its last event.
+    pub position: i64,
+    /// Pages of text.
+    pub page_count: Option<i64>,
+    /// Why the last attempt failed.
+    #[sqlx(json(nullable))]
+    pub error: Option<FailureReason>,
+    /// When it was taken in.
+    #[sqlx(rename = "uploaded_at")]
+    #[serde(with = "time::serde::rfc3339")]
+    pub upload_time: OffsetDateTime,
+    /// When the next attempt is due after a failure.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub retry_at: Option<OffsetDateTime>,
+    /// When the newest attempt began.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub processing_started_at: Option<OffsetDateTime>,
+    /// When its text came.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub processed_at: Option<OffsetDateTime>,
+    /// When it was withdrawn.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub withdrawn_at: Option<OffsetDateTime>,
+    /// An event of it could not be applied.
+    pub incomplete: bool,
+}
+
+/// Which documents a list has. `None` means any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListFilter {
+    /// Where they came from.
+    pub source: Option<String>,
+    /// Where they are on their way.
+    pub status: Option<Status>,
+    /// The department they belong to.
+    pub department: Option<String>,
+    /// Withdrawn ones too.
+    pub include_withdrawn: bool,
+}
+
+/// Which part of a list, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// `limit` documents after the first `skip`.
+    Offset {
+        /// Documents passed over.
+        skip: i64,
+        /// Most documents.
+        limit: i64,
+    },
+    /// `limit` documents after the one that was uploaded then and has this id.
+    After {
+        /// Its `upload_time`.
+        uploaded_at: OffsetDateTime,
+        /// Its id.
+        id: Uuid,
+        /// Most documents.
+        limit: i64,
+    },
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentList {
+    /// The documents, without their text.
+    pub documents: Vec<DocumentRow>,
+    /// How many the whole list has, exactly.
+    pub total: i64,
+}
+
+const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_type, d.file_size, \
+    d.uploaded_at, d.status, d.confidence_score, d.language, d.department, d.metadata, \
+    d.uploaded_by, d.sha256, d.duplicate_of, d.priority, d.version, d.position, d.run, d.attempt, \
+    d.page_count, d.character_count, d.error, d.retry_at, d.processing_started_at, d.processed_at, \
+    d.withdrawn_at, d.withdrawal_reason, d.findings, d.text_sha256, \
+    EXISTS (SELECT 1 FROM read.parked_events p WHERE p.document_id = d.id) AS incomplete";
+
+/// Most documents with the same bytes that are named.
+const MOST_ALIKE: i64 = 100;
+
+#[derive(FromRow)]
+struct Listed {
+    #[sqlx(flatten)]
+    document: DocumentRow,
+    total: i64,
+}
+
+impl ReadModel {
+    /// A document with its text.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn document(&self, id: Uuid) -> Result<Option<DocumentRow>, QueryError> {
+        sqlx::query_as(&format!(
+            "SELECT {COLUMNS}, t.text AS extracted_text FROM read.documents d \
+             LEFT JOIN read.texts t ON t.document_id = d.id WHERE d.id = $1"
+        ))
+        .bind(id)
+        .fetch_optional(&self.0)
+        .await
+        .map_err(QueryError::reading("a document"))
+    }
+
+    /// Where a document is on its way.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn status(&self, id: Uuid) -> Result<Option<StatusRow>, QueryError> {
+        sqlx::query_as(&format!(
+            "SELECT {COLUMNS} FROM read.documents d WHERE d.id = $1"
+        ))
+        .bind(id)
+        .fetch_optional(&self.0)
+        .await
+        .map_err(QueryError::reading("the status of a document"))
+    }
+
+    /// The documents with the same bytes, the oldest first, at most 100, without their text.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn by_sha256(&self, sha256: &str) -> Result<Vec<DocumentRow>, QueryError> {
+        sqlx::query_as(&format!(
+            "SELECT {COLUMNS} FROM read.documents d WHERE d.sha256 = $1 \
+             ORDER BY d.uploaded_at, d.id LIMIT {MOST_ALIKE}"
+        ))
+        .bind(sha256)
+        .fetch_all(&self.0)
+        .await
+        .map_err(QueryError::reading("documents with the same bytes"))
+    }
+
+    /// A page of a list of documents, the newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list(&self, filter: &ListFilter, page: Page) -> Result<DocumentList, QueryError> {
+        let failed = QueryError::reading("a list of documents");
+        let rows: Vec<Listed> = match list_query(filter, page)
+            .build_query_as()
+            .fetch_all(&self.0)
+            .await
+        {
+            Ok(rows) => rows,
+            Err(error) => return Err(failed(error)),
+        };
+        let total = match rows.first() {
+            Some(row) => row.total,
+            // A page past the end has no row to bring the total along.
+            None => total_query(filter)
+                .build_query_scalar()
+                .fetch_one(&self.0)
+                .await
+                .map_err(failed)?,
+        };
+        Ok(DocumentList {
+            documents: rows.into_iter().map(|row| row.document).collect(),
+            total,
+        })
+    }
+}
+
+/// One statement, so that page and total are of one moment.
+fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
+    let mut query = QueryBuilder::new(format!("SELECT {COLUMNS}, ("));
+    push_total(&mut query, filter);
+    query.push(") AS total FROM read.documents d WHERE true");
+    if !filter.include_withdrawn {
+        query.push(" AND d.withdrawn_at IS NULL");
+    }
+    push_filter(&mut query, 'd', filter);
+    let (limit, skip) = match page {
+        Page::Offset { skip, limit } => (limit, skip),
+        Page::After {
+            uploaded_at,
+            id,
+            limit,
+        } => {
+            query
+                .push(" AND (d.uploaded_at, d.id) < (")
+                .push_bind(uploaded_at);
+            query.push(", ").push_bind(id).push(")");
+            (limit, 0)
+        }
+    };
+    query
+        .push(" ORDER BY d.uploaded_at DESC, d.id DESC LIMIT ")
+        .push_bind(limit);
+    if skip > 0 {
+        query.push(" OFFSET ").push_bind(skip);
+    }
+    query
+}
+
+fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
+    let mut query = QueryBuilder::new("");
+    push_total(&mut query, filter);
+    query
+}
+
+fn push_total<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter) {
+    query.push("SELECT coalesce(sum(c.n), 0)::bigint FROM read.document_counts c WHERE true");
+    if !filter.include_withdrawn {
+        query.push(" AND c.standing = 'standing'");
+    }
+    push_filter(query, 'c', filter);
+}
+
+fn push_filter<'a>(query: &mut QueryBuilder<'a, Postgres>, table: char, filter: &'a ListFilter) {
+    let columns = [
+        ("source", filter.source.as_deref()),
+        ("status", filter.status.map(Status::as_str)),
+        ("department", filter.department.as_deref()),
+    ];
+    for (column, value) in columns {
+        if let Some(value) = value {
+            query
+                .push(format_args!(" AND {table}.{column} = "))
+                .push_bind(value);
+        }
+    }
+}

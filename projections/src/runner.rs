@@ -1,0 +1,147 @@
+//! Keeps every projection up with the log.
+//!
+//! Owns the order in which projections go and when they have gone far enough. When to run is the
+//! caller's: it calls [`Projector::catch_up`] on every hint and every so often, and again after an
+//! error. Any number of projectors may run at once, in any number of processes.
+
+use crate::batch::Reader;
+use crate::commit::{Committed, commit};
+use crate::error::ProjectionError;
+use crate::model::{MODELS, Model};
+use crate::registry;
+use crate::source::{EventSource, TextSource};
+use sqlx::PgPool;
+use std::sync::Arc;
+
+/// Runs the projections.
+#[derive(Clone)]
+pub struct Projector {
+    pub(crate) pool: PgPool,
+    pub(crate) log: Arc<dyn EventSource>,
+    pub(crate) texts: Arc<dyn TextSource>,
+}
+
+impl Projector {
+    /// A projector that writes to the database of `pool`, which is migrated.
+    #[must_use]
+    pub fn new(pool: PgPool, log: Arc<dyn EventSource>, texts: Arc<dyn TextSource>) -> Self {
+        Self { pool, log, texts }
+    }
+
+    /// Makes the tables that are not there yet. A projection whose live tables have another shape
+    /// than this program writes gets a new generation, which [`Self::catch_up`] fills and then
+    /// shows; until then readers see the old one, which this program does not write any more.
+    ///
+    /// # Errors
+    /// When the database refuses or does not answer.
+    pub async fn prepare(&self) -> Result<(), ProjectionError> {
+        for model in MODELS {
+            registry::prepare(&self.pool, model).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings every projection to where the log's head was at the call, and answers the position
+    /// up to which all of them show the log.
+    ///
+    /// # Errors
+    /// The first thing that stopped a projection; the others were still brought as far as they
+    /// can go. Calling it again goes on where it stopped.
+    pub async fn catch_up(&self) -> Result<i64, ProjectionError> {
+        let head = self.log.head().await.map_err(ProjectionError::Head)?;
+        let mut reader = Reader::default();
+        let mut stopped = None;
+        let mut pending = MODELS.to_vec();
+        while !pending.is_empty() {
+            let mut behind: Vec<&dyn Model> = Vec::new();
+            for model in pending {
+                // A follower waits for as long as its leader still moves.
+                let led = |m: &&dyn Model| Some(m.name()) == model.follows();
+                match self.advance(model, head, &mut reader).await {
+                    Ok(Reached::Bound) if !behind.iter().any(led) => {}
+                    Ok(Reached::Head) => {}
+                    Ok(_) => behind.push(model),
+                    // The first tells; what stops others too shows up in the next call.
+                    Err(error) => stopped = stopped.or(Some(error)),
+                }
+            }
+            pending = behind;
+        }
+        match stopped {
+            Some(error) => Err(error),
+            None => registry::visible_position(&self.pool)
+                .await
+                .map_err(ProjectionError::Checkpoints),
+        }
+    }
+
+    /// Applies one batch, if there is one.
+    async fn advance(
+        &self,
+        model: &dyn Model,
+        head: i64,
+        reader: &mut Reader,
+    ) -> Result<Reached, ProjectionError> {
+        let (mut generation, bound) = registry::current(&self.pool, model).await?;
+        let until = head.min(bound);
+        if generation.position < until {
+            let (log, texts) = (&*self.log, &*self.texts);
+            let batch = reader
+                .batch(model, log, texts, generation.position, until)
+                .await?;
+            if commit(&self.pool, model, &generation, &batch).await? == Committed::Moved {
+                return Ok(Reached::Somewhere);
+            }
+            generation.position = batch.end();
+        }
+        if generation.position < until {
+            return Ok(Reached::Somewhere);
+        }
+        if !generation.is_live() {
+            registry::analyze(&self.pool, model, &generation).await?;
+            registry::swap(&self.pool, model, generation.generation).await?;
+        }
+        Ok(if generation.position < head {
+            Reached::Bound
+        } else {
+            Reached::Head
+        })
+    }
+}
+
+/// How far a projection has come.
+enum Reached {
+    /// There is more that it may take.
+    Somewhere,
+    /// As far as it may go before the projection that it follows.
+    Bound,
+    /// The head of the log.
+    Head,
+}
+
+/// The read model of a name.
+pub(crate) fn model(name: &str) -> Result<&'static dyn Model, ProjectionError> {
+    MODELS
+        .into_iter()
+        .find(|model| model.name() == name)
+        .ok_or_else(|| ProjectionError::Unknown {
+            name: name.to_owned(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The program runs a projector in tasks: this need only compile.
+    #[expect(dead_code, reason = "checked by the compiler alone")]
+    fn a_projector_runs_in_a_task(projector: Projector) {
+        tokio::spawn(async move {
+            let mut progress = |_, _| {};
+            projector.prepare().await?;
+            projector.rebuild("texts", &mut progress).await?;
+            projector.rollback("texts").await?;
+            projector.catch_up().await
+        });
+    }
+}

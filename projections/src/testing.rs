@@ -1,0 +1,194 @@
+//! Events for the tests of this crate.
+
+use kmrl_domain::event::{
+    Corrected, Extracted, Failed, ProcessingStarted, ReprocessingRequested, Uploaded, Withdrawn,
+};
+use kmrl_domain::private::{CorrectedPrivate, PrivateDigest, UploadedPrivate};
+use kmrl_domain::values::{Attempt, Blob, FailureReason, Priority, TextRef};
+use kmrl_domain::{DocumentEvent, RecordedEvent, intake};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::macros::datetime;
+use uuid::Uuid;
+
+/// Number of the document, place in its stream, event with its private part.
+pub(crate) type Spec = (u128, i64, (DocumentEvent, Option<Value>));
+
+const AT: OffsetDateTime = datetime!(2026-01-02 03:04:05 UTC);
+
+pub(crate) fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+pub(crate) fn text_key() -> String {
+    "text/cd/ef/cdef.json".into()
+}
+
+/// The log that holds these events alone.
+pub(crate) fn log(events: Vec<Spec>) -> Vec<RecordedEvent> {
+    (1..)
+        .zip(events)
+        .map(|(position, (number, sequence, (event, private)))| {
+            recorded(
+                position,
+                "document",
+                number,
+                sequence,
+                event.name(),
+                serde_json::to_value(&event).unwrap(),
+                private,
+            )
+        })
+        .collect()
+}
+
+fn recorded(
+    position: i64,
+    aggregate_type: &str,
+    number: u128,
+    sequence: i64,
+    event_type: &str,
+    payload: Value,
+    private: Option<Value>,
+) -> RecordedEvent {
+    RecordedEvent {
+        position,
+        aggregate_type: aggregate_type.into(),
+        aggregate_id: id(number).to_string(),
+        sequence,
+        event_type: event_type.into(),
+        event_version: "1.0".into(),
+        payload,
+        metadata: std::collections::HashMap::new(),
+        recorded_at: AT,
+        private,
+    }
+}
+
+/// A document on the whole of its way.
+pub(crate) fn document(number: u128) -> Vec<Spec> {
+    vec![
+        (number, 1, uploaded()),
+        (number, 2, started(1, 1)),
+        (number, 3, extracted_with(5)),
+    ]
+}
+
+pub(crate) fn uploaded() -> (DocumentEvent, Option<Value>) {
+    let private = UploadedPrivate {
+        file_name: "job card.pdf".into(),
+        metadata: json!({"wonum": "WO-1"}).as_object().cloned().unwrap(),
+        uploaded_by: "depot".into(),
+    };
+    let event = DocumentEvent::Uploaded(Uploaded {
+        blob: Blob {
+            key: "sha256/ab/cd/abcd".into(),
+            sha256: "abcd".into(),
+            size: 1_024,
+        },
+        content_type: "application/pdf".into(),
+        source: "maximo".into(),
+        priority: Priority::Normal,
+        duplicate_of: None,
+        private: PrivateDigest("sha256:00".into()),
+        uploaded_at: AT,
+    });
+    (event, Some(serde_json::to_value(private).unwrap()))
+}
+
+pub(crate) fn started(run: u32, attempt: u32) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::ProcessingStarted(ProcessingStarted {
+        attempt: Attempt { run, attempt },
+        worker: "worker-1".into(),
+        started_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn extracted_with(characters: u64) -> (DocumentEvent, Option<Value>) {
+    (extracted(characters, 0.9), None)
+}
+
+pub(crate) fn extracted_at(confidence: f64) -> (DocumentEvent, Option<Value>) {
+    (extracted(5, confidence), None)
+}
+
+fn extracted(characters: u64, confidence: f64) -> DocumentEvent {
+    DocumentEvent::Extracted(Extracted {
+        attempt: Attempt { run: 1, attempt: 1 },
+        text: TextRef {
+            key: text_key(),
+            sha256: "cdef".into(),
+            characters,
+            pages: 1,
+        },
+        language: "en".into(),
+        confidence,
+        department: Some("rolling_stock".into()),
+        findings: None,
+        extracted_at: AT,
+    })
+}
+
+pub(crate) fn failed(run: u32, attempt: u32, again: bool) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::Failed(Failed {
+        attempt: Attempt { run, attempt },
+        reason: FailureReason {
+            code: "unsupported_type".into(),
+            detail: "Files of this type have no text reader.".into(),
+        },
+        retry_at: again.then_some(AT),
+        failed_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn reprocessing(run: u32) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::ReprocessingRequested(ReprocessingRequested {
+        run,
+        priority: Priority::High,
+        requested_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn corrected(
+    department: Option<&str>,
+    wonum: Option<&str>,
+) -> (DocumentEvent, Option<Value>) {
+    let private = wonum.map(|wonum| CorrectedPrivate {
+        metadata: json!({"wonum": wonum}).as_object().cloned().unwrap(),
+    });
+    let event = DocumentEvent::Corrected(Corrected {
+        department: department.map(Into::into),
+        language: None,
+        private: wonum.map(|_| PrivateDigest("sha256:00".into())),
+        corrected_at: AT,
+    });
+    (event, private.map(|p| serde_json::to_value(p).unwrap()))
+}
+
+pub(crate) fn withdrawn() -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::Withdrawn(Withdrawn {
+        reason: "sent twice".into(),
+        withdrawn_at: AT,
+    });
+    (event, None)
+}
+
+/// A refused upload, as the only event of its stream.
+pub(crate) fn refused(position: i64) -> RecordedEvent {
+    recorded(
+        position,
+        intake::TYPE,
+        99,
+        1,
+        "UploadRefused",
+        json!({
+            "type": "UploadRefused", "problem": "empty-file", "detail": "The file is empty.",
+            "source": "manual", "received": 0, "private": "sha256:00",
+            "refused_at": "2026-01-02T03:04:05Z",
+        }),
+        Some(json!({"file_name": "empty.pdf"})),
+    )
+}

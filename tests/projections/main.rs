@@ -1,0 +1,11 @@
+//! Projections on a real PostgreSQL: events to rows, delivered twice, rebuilt, faulty events,
+//! several projectors, texts that are away.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod faults;
+mod history;
+mod rebuilding;
+mod rows;
+mod world;
