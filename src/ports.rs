@@ -42,7 +42,8 @@ pub trait Ids: Send + Sync + 'static {
 pub trait BlobStore: Send + Sync + 'static {
     /// Keep a spooled file. It is durable when this returns.
     ///
-    /// Answers whether the object was created: `false` when it was there before.
+    /// Answers whether the object was created: `false` when it was there before. After a lost
+    /// answer and a second try it may be `false` for an object that this very call created.
     async fn put(&self, key: &str, file: &Spooled) -> Result<bool, BlobError>;
 
     /// Keep bytes that are in memory, as [`put`](Self::put) does. `sha256` is their digest in
@@ -50,7 +51,7 @@ pub trait BlobStore: Send + Sync + 'static {
     async fn put_bytes(&self, key: &str, bytes: Bytes, sha256: &str) -> Result<bool, BlobError>;
 
     /// Read an object, or the bytes of it in `range`. A range that ends beyond the object ends
-    /// with it; one that starts beyond it is [`BlobError::OutOfRange`].
+    /// with it; one that does not start inside it is [`BlobError::OutOfRange`].
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BlobReader, BlobError>;
 
     /// The size of an object in bytes; `None` when there is none.
@@ -77,8 +78,8 @@ pub enum BlobError {
         /// Key asked for.
         key: String,
     },
-    /// The range starts beyond the end of the object.
-    #[error("the range starts beyond the {size} bytes of `{key}`")]
+    /// The range does not start inside the object.
+    #[error("the range does not start inside the {size} bytes of `{key}`")]
     OutOfRange {
         /// Key asked for.
         key: String,
@@ -142,6 +143,24 @@ pub fn blob_key(sha256: &str) -> String {
 #[must_use]
 pub fn text_key(sha256: &str) -> String {
     format!("text/{}/{sha256}.json", fan_out(sha256))
+}
+
+/// Refuse what cannot be a key: only names of letters, digits, `-`, `_` and `.` joined by `/`,
+/// none of which starts with a dot. Such a key cannot lead out of a folder.
+///
+/// # Errors
+///
+/// [`BlobError::InvalidKey`].
+pub fn check_key(key: &str) -> Result<(), BlobError> {
+    let of_a_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_name = |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(of_a_name);
+    if key.len() <= 512 && key.split('/').all(is_name) {
+        Ok(())
+    } else {
+        Err(BlobError::InvalidKey {
+            key: key.chars().take(80).collect(),
+        })
+    }
 }
 
 /// Two levels of folders, so that none grows large.

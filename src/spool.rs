@@ -180,9 +180,10 @@ impl SpoolWriter {
         let sink = self.sink.ok_or_else(broken)?;
         let digest = blocking(move || Ok(sink.flush()?.hasher.finalize())).await?;
         Ok(Spooled {
+            path: self.guard.0.clone(),
             sha256: format!("{digest:x}"),
             size: self.received,
-            guard: self.guard,
+            _guard: self.guard,
         })
     }
 }
@@ -211,17 +212,11 @@ impl Sink {
 /// A received file with its digest. It is deleted when this is dropped.
 #[derive(Debug)]
 pub struct Spooled {
-    guard: DeleteOnDrop,
+    /// Where the file is.
+    pub path: PathBuf,
     /// Lower-case hexadecimal SHA-256 of the bytes.
     pub sha256: String,
     /// Size in bytes.
     pub size: u64,
-}
-
-impl Spooled {
-    /// Where the file is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.guard.0
-    }
+    _guard: DeleteOnDrop,
 }
