@@ -1,0 +1,338 @@
+//! Blobs in an S3 bucket, of AWS or of a server that speaks its protocol.
+//!
+//! Owns the client, its time limits, and what the store's answers mean. It must not decide what
+//! is stored. Every put is one PutObject of a file whose SHA-256 is known: the server checks the
+//! digest before the object becomes visible, and a retry reads the file again. Multipart uploads
+//! would leave the check of the whole to us, and parts to be cleaned up.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Builder as S3Config, Credentials, Region};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::create_bucket::CreateBucketError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
+use sha2::{Digest, Sha256};
+
+use super::s3_errors::{BoundedResponse, failed, status};
+use crate::config::S3Settings;
+use crate::ports::{BlobError, BlobReader, BlobStore, check_key};
+use crate::spool::Spooled;
+
+/// Tries of one call, the first included.
+const ATTEMPTS: u32 = 3;
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// One try of a call that carries no object: until the answer's head has come.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
+/// A try to put an object may take longer by a second for so many bytes.
+const SLOWEST_UPLOAD: u64 = 256 * 1024;
+/// Size of the pieces in which a file is sent, in bytes.
+const CHUNK: usize = 128 * 1024;
+/// The region in which a bucket is made without naming a place.
+const HOME_REGION: &str = "us-east-1";
+
+/// A blob store in one bucket.
+#[derive(Clone, Debug)]
+pub struct S3Blobs {
+    client: Client,
+    bucket: String,
+    region: String,
+}
+
+impl S3Blobs {
+    /// Connect with AWS's own sources of credentials (environment, profile, role of the machine),
+    /// and make the bucket when it is missing and the credentials allow it. A server other than
+    /// AWS is spoken to in path style.
+    ///
+    /// # Errors
+    ///
+    /// [`BlobError::Unreachable`] when the server does not answer; [`BlobError::Refused`] when
+    /// the credentials do not allow the bucket to be used, or to be made.
+    pub async fn connect(settings: &S3Settings) -> Result<Self, BlobError> {
+        Self::start(settings, loader(settings)).await
+    }
+
+    /// Connect as [`connect`](Self::connect) does, with these credentials.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_as(
+        settings: &S3Settings,
+        credentials: Credentials,
+    ) -> Result<Self, BlobError> {
+        Self::start(settings, loader(settings).credentials_provider(credentials)).await
+    }
+
+    async fn start(settings: &S3Settings, loader: ConfigLoader) -> Result<Self, BlobError> {
+        let blobs = Self {
+            client: client(settings, &loader.load().await),
+            bucket: settings.bucket.clone(),
+            region: settings.region.clone(),
+        };
+        if !blobs.bucket_exists().await? {
+            blobs.create_bucket().await?;
+        }
+        Ok(blobs)
+    }
+
+    async fn bucket_exists(&self) -> Result<bool, BlobError> {
+        match self.client.head_bucket().bucket(&self.bucket).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if status(&error) == Some(404) => Ok(false),
+            Err(error) => Err(failed("look at the bucket", &self.bucket, error)),
+        }
+    }
+
+    async fn create_bucket(&self) -> Result<(), BlobError> {
+        let place = (self.region != HOME_REGION).then(|| {
+            CreateBucketConfiguration::builder()
+                .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
+                .build()
+        });
+        let made = self
+            .client
+            .create_bucket()
+            .bucket(&self.bucket)
+            .set_create_bucket_configuration(place)
+            .send()
+            .await;
+        match made {
+            Ok(_) => Ok(()),
+            // Another process of ours was faster.
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), CreateBucketError::BucketAlreadyOwnedByYou(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(failed("make the bucket", &self.bucket, error)),
+        }
+    }
+
+    /// Whether the object is there. One of another size than expected is corrupt.
+    async fn is_there(&self, key: &str, size: u64) -> Result<bool, BlobError> {
+        match self.size(key).await? {
+            None => Ok(false),
+            Some(found) if found == size => Ok(true),
+            Some(_) => Err(corrupt(key)),
+        }
+    }
+
+    /// Send an object that is not there yet, as far as we know.
+    async fn send(
+        &self,
+        key: &str,
+        body: ByteStream,
+        sha256: &str,
+        size: u64,
+    ) -> Result<bool, BlobError> {
+        let limit = CALL_LIMIT + Duration::from_secs(size / SLOWEST_UPLOAD);
+        let sent = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .body(body)
+            .content_length(i64::try_from(size).map_err(|_| corrupt(key))?)
+            .checksum_sha256(to_base64(sha256).ok_or_else(|| corrupt(key))?)
+            .if_none_match("*")
+            .customize()
+            .config_override(aws_sdk_s3::Config::builder().timeout_config(timeouts(limit)))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            // Another put was faster, or the answer to an earlier try was lost.
+            Err(error) if status(&error) == Some(412) => {
+                if self.is_there(key, size).await? {
+                    Ok(false)
+                } else {
+                    Err(failed("put an object", key, error))
+                }
+            }
+            Err(error) => Err(failed("put an object", key, error)),
+        }
+    }
+
+    async fn read(&self, key: &str, range: Option<String>) -> Result<BoundedResponse, BlobError> {
+        let answer = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .set_range(range)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => BoundedResponse::of(answer, key),
+            Err(error) if error.code() == Some("InvalidRange") || status(&error) == Some(416) => {
+                Err(self.out_of_range(key).await)
+            }
+            Err(error) => Err(failed("get an object", key, error)),
+        }
+    }
+
+    async fn out_of_range(&self, key: &str) -> BlobError {
+        match self.size(key).await {
+            Ok(Some(size)) => BlobError::OutOfRange {
+                key: key.to_owned(),
+                size,
+            },
+            Ok(None) => BlobError::NotFound {
+                key: key.to_owned(),
+            },
+            Err(error) => error,
+        }
+    }
+}
+
+#[async_trait]
+impl BlobStore for S3Blobs {
+    async fn put(&self, key: &str, file: &Spooled) -> Result<bool, BlobError> {
+        check_key(key)?;
+        // Identical bytes are not sent again.
+        if self.is_there(key, file.size).await? {
+            return Ok(false);
+        }
+        let body = ByteStream::read_from()
+            .path(&file.path)
+            .buffer_size(CHUNK)
+            .build()
+            .await
+            .map_err(|error| BlobError::Refused {
+                operation: "read the spooled file",
+                source: error.into(),
+            })?;
+        self.send(key, body, &file.sha256, file.size).await
+    }
+
+    async fn put_bytes(&self, key: &str, bytes: Bytes, sha256: &str) -> Result<bool, BlobError> {
+        check_key(key)?;
+        // Here and not by the server alone, which is not asked when the object is there.
+        if format!("{:x}", Sha256::digest(&bytes)) != sha256 {
+            return Err(corrupt(key));
+        }
+        let size = bytes.len() as u64;
+        if self.is_there(key, size).await? {
+            return Ok(false);
+        }
+        self.send(key, bytes.into(), sha256, size).await
+    }
+
+    async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BlobReader, BlobError> {
+        check_key(key)?;
+        let header = match &range {
+            // HTTP has no words for a range of nothing.
+            Some(range) if range.is_empty() => {
+                return match self.out_of_range(key).await {
+                    BlobError::OutOfRange { size, .. } if range.start < size => Ok(BlobReader {
+                        size,
+                        stream: stream::empty().boxed(),
+                    }),
+                    error => Err(error),
+                };
+            }
+            Some(range) => Some(format!("bytes={}-{}", range.start, range.end - 1)),
+            None => None,
+        };
+        let BoundedResponse { size, body } = self.read(key, header).await?;
+        Ok(BlobReader {
+            size,
+            stream: pieces(body),
+        })
+    }
+
+    async fn size(&self, key: &str) -> Result<Option<u64>, BlobError> {
+        check_key(key)?;
+        let head = self.client.head_object().bucket(&self.bucket).key(key);
+        match head.send().await {
+            Ok(head) => Ok(Some(
+                head.content_length()
+                    .and_then(|size| u64::try_from(size).ok())
+                    .ok_or_else(|| corrupt(key))?,
+            )),
+            Err(error) if status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(failed("look at an object", key, error)),
+        }
+    }
+
+    async fn probe(&self) -> Result<(), BlobError> {
+        match self.client.head_bucket().bucket(&self.bucket).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(failed("look at the bucket", &self.bucket, error)),
+        }
+    }
+}
+
+fn loader(settings: &S3Settings) -> ConfigLoader {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .region(Region::new(settings.region.clone()))
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(timeouts(CALL_LIMIT))
+}
+
+fn client(settings: &S3Settings, shared: &SdkConfig) -> Client {
+    let mut config = S3Config::from(shared).force_path_style(settings.endpoint.is_some());
+    if let Some(endpoint) = &settings.endpoint {
+        config = config.endpoint_url(endpoint);
+    }
+    Client::from_conf(config.build())
+}
+
+/// The limit covers sending the request, its body included, and waiting for the answer's head.
+/// Reading the body of an answer has the SDK's own guard against streams that stall.
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_LIMIT)
+        .operation_attempt_timeout(attempt)
+        .build()
+}
+
+/// S3 wants digests in base64, where everybody else writes them in hexadecimal.
+fn to_base64(sha256: &str) -> Option<String> {
+    let byte = |at: usize| u8::from_str_radix(sha256.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..sha256.len()).step_by(2).map(byte).collect();
+    bytes.map(|bytes| STANDARD.encode(bytes))
+}
+
+fn pieces(body: ByteStream) -> BoxStream<'static, std::io::Result<Bytes>> {
+    stream::try_unfold(body, |mut body| async {
+        let piece = body.try_next().await.map_err(std::io::Error::other)?;
+        Ok(piece.map(|piece| (piece, body)))
+    })
+    .boxed()
+}
+
+fn corrupt(key: &str) -> BlobError {
+    BlobError::Corrupt {
+        key: key.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_base64;
+
+    #[test]
+    fn a_digest_is_written_in_base64() {
+        let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let encoded = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        assert_eq!(to_base64(nothing).as_deref(), Some(encoded));
+        assert_eq!(to_base64("not hexadecimal"), None);
+    }
+}
