@@ -1,0 +1,1 @@
+//! Extraction: bytes in, pages of text out.

@@ -1,0 +1,144 @@
+//! Settings: from flags, environment and an optional TOML file, in that order of strength.
+//!
+//! Owns names, defaults, meaning and checks. Starts nothing.
+
+mod flags;
+mod reader;
+mod secret;
+mod sections;
+mod table;
+
+pub use flags::SettingFlags;
+pub use reader::{ConfigError, Origin, Reader};
+pub use secret::Secret;
+pub use sections::{
+    DatabaseSettings, EngineSettings, HttpSettings, JobSettings, LiveSettings, LogFormat,
+    LogSettings, NatsSettings, S3Settings, UploadSettings,
+};
+pub use table::{SETTINGS, Setting, markdown};
+
+use std::path::PathBuf;
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder for documents, embedded engines, secrets and work files.
+    pub data_dir: PathBuf,
+    /// The first administrator's key.
+    pub api_key: Option<Secret>,
+    /// PostgreSQL.
+    pub database: DatabaseSettings,
+    /// NATS.
+    pub nats: NatsSettings,
+    /// S3; absent: local files.
+    pub s3: Option<S3Settings>,
+    /// What may be uploaded.
+    pub upload: UploadSettings,
+    /// How documents are worked on.
+    pub jobs: JobSettings,
+    /// Live subscribers.
+    pub live: LiveSettings,
+    /// The HTTP server.
+    pub http: HttpSettings,
+    /// The embedded engines.
+    pub engines: EngineSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+impl Settings {
+    /// Reads and checks all settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn read(mut r: Reader) -> Result<Self, ConfigError> {
+        let settings = Self {
+            data_dir: r.required("data_dir", PathBuf::new()),
+            api_key: sections::api_key(&mut r),
+            database: sections::database(&mut r),
+            nats: sections::nats(&mut r),
+            s3: sections::s3(&mut r),
+            upload: sections::upload(&mut r),
+            jobs: sections::jobs(&mut r),
+            live: sections::live(&mut r),
+            http: sections::http(&mut r),
+            engines: sections::engines(&mut r),
+            log: sections::log(&mut r),
+        };
+        r.finish(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn map(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect()
+    }
+
+    fn read(flags: &[(&str, &str)], env: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        Settings::read(Reader::new(map(flags), map(env), None)?)
+    }
+
+    #[test]
+    fn the_defaults_are_usable() {
+        let s = read(&[], &[]).unwrap();
+        assert_eq!(s.http.listen.to_string(), "127.0.0.1:8080");
+        assert!(s.upload.sources.contains(&"maximo".to_owned()));
+        assert!(s.s3.is_none() && s.database.url.is_none());
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_and_that_the_file() {
+        let dir = std::env::temp_dir().join(format!("kmrl-config-{}", std::process::id()));
+        std::fs::write(&dir, "listen = \"127.0.0.1:1\"\n[jobs]\nworkers = 7\nmax_attempts = 9\n[upload]\nsources = [\"a\", \"b\"]\n").unwrap();
+        let reader = Reader::new(
+            map(&[("listen", "127.0.0.1:3")]),
+            map(&[("KMRL_LISTEN", "127.0.0.1:2"), ("KMRL_JOBS_WORKERS", "5")]),
+            Some(&dir),
+        );
+        std::fs::remove_file(&dir).unwrap();
+        let s = Settings::read(reader.unwrap()).unwrap();
+        assert_eq!(s.http.listen.port(), 3);
+        assert_eq!(s.jobs.workers, 5);
+        assert_eq!(s.jobs.max_attempts, 9);
+        assert_eq!(s.upload.sources, ["a", "b"]);
+    }
+
+    #[test]
+    fn all_errors_are_told_at_once_and_no_secret_is_shown() {
+        let error = read(
+            &[("jobs.soft_limit", "300")],
+            &[
+                ("KMRL_LISTEN", "nowhere"),
+                ("KMRL_API_KEY", "tooshort"),
+                ("KMRL_WORKERZ", "1"),
+                ("S3_ENDPOINT", "ftp://x"),
+            ],
+        )
+        .unwrap_err()
+        .to_string();
+        for part in [
+            "KMRL_LISTEN",
+            "KMRL_API_KEY",
+            "KMRL_WORKERZ",
+            "S3_ENDPOINT",
+            "S3_BUCKET",
+            "KMRL_JOBS_HARD_LIMIT",
+        ] {
+            assert!(error.contains(part), "{part} is not in:\n{error}");
+        }
+        assert!(!error.contains("tooshort"));
+    }
+
+    #[test]
+    fn secrets_do_not_debug() {
+        let s = read(&[], &[("KMRL_API_KEY", "0123456789abcdef")]).unwrap();
+        assert!(!format!("{s:?}").contains("0123456789abcdef"));
+    }
+}

@@ -1,0 +1,202 @@
+//! Finds each setting's value by strength (flag, environment, file, default) and gathers all errors.
+
+use super::table::{SETTINGS, Setting};
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Settings that cannot be used, all of them.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("reading the settings file {path}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("the settings file {path} is no TOML")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// Values that make no sense.
+    #[error("settings that cannot be used:\n{}", .0.join("\n"))]
+    Values(Vec<String>),
+}
+
+/// Where a value was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// On the command line.
+    Flag,
+    /// In the environment.
+    Environment,
+    /// In the TOML file.
+    File,
+    /// Nowhere: the default.
+    Default,
+}
+
+/// Reads values, remembering what was wrong.
+pub struct Reader {
+    flags: HashMap<String, String>,
+    environment: HashMap<String, String>,
+    file: HashMap<String, String>,
+    errors: Vec<String>,
+}
+
+impl Reader {
+    /// A reader over flags (by key), environment and the optional file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no TOML.
+    pub fn new(
+        flags: HashMap<String, String>,
+        environment: HashMap<String, String>,
+        file: Option<&Path>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Self {
+            flags,
+            environment,
+            file: HashMap::new(),
+            errors: Vec::new(),
+        };
+        if let Some(path) = file {
+            reader.read_file(path)?;
+        }
+        reader.unknown_environment();
+        Ok(reader)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            source,
+        })?;
+        let table: toml::Table = text.parse().map_err(|source| ConfigError::Parse {
+            path: path.into(),
+            source: Box::new(source),
+        })?;
+        self.flatten("", &table);
+        Ok(())
+    }
+
+    fn flatten(&mut self, prefix: &str, table: &toml::Table) {
+        for (name, value) in table {
+            let key = format!("{prefix}{name}");
+            match value {
+                toml::Value::Table(inner) => self.flatten(&format!("{key}."), inner),
+                _ if !SETTINGS.iter().any(|s| s.key == key) => {
+                    self.errors.push(format!("  {key} (file): no such setting"));
+                }
+                toml::Value::String(s) => {
+                    self.file.insert(key, s.clone());
+                }
+                toml::Value::Array(items) => {
+                    let words: Vec<_> = items
+                        .iter()
+                        .map(|i| i.as_str().map_or_else(|| i.to_string(), Into::into))
+                        .collect();
+                    self.file.insert(key, words.join(","));
+                }
+                other => {
+                    self.file.insert(key, other.to_string());
+                }
+            }
+        }
+    }
+
+    /// A misspelt `KMRL_…` would silently do nothing: say so.
+    fn unknown_environment(&mut self) {
+        let mut unknown: Vec<_> = self
+            .environment
+            .keys()
+            .filter(|name| name.starts_with("KMRL_") && *name != "KMRL_CONFIG")
+            .filter(|name| !name.starts_with("KMRL_TEST_"))
+            .filter(|name| !SETTINGS.iter().any(|s| s.env == **name))
+            .map(|name| format!("  {name} (environment): no such setting"))
+            .collect();
+        unknown.sort();
+        self.errors.append(&mut unknown);
+    }
+
+    /// The text of a setting and where it was found.
+    #[must_use]
+    pub fn raw(&self, setting: &Setting) -> (Option<String>, Origin) {
+        let given = |map: &HashMap<String, String>, name: &str| {
+            map.get(name).filter(|v| !v.is_empty()).cloned()
+        };
+        if let Some(v) = given(&self.flags, setting.key) {
+            return (Some(v), Origin::Flag);
+        }
+        if let Some(v) = given(&self.environment, setting.env) {
+            return (Some(v), Origin::Environment);
+        }
+        if let Some(v) = given(&self.file, setting.key) {
+            return (Some(v), Origin::File);
+        }
+        let default = (!setting.default.is_empty()).then(|| setting.default.to_owned());
+        (default, Origin::Default)
+    }
+
+    /// A setting that may be absent.
+    pub fn optional<T: FromStr<Err: Display>>(&mut self, key: &str) -> Option<T> {
+        let Some(setting) = SETTINGS.iter().find(|s| s.key == key) else {
+            self.error(key, "no such setting");
+            return None;
+        };
+        let text = self.raw(setting).0?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(e) => {
+                let shown = if setting.secret { "(hidden)" } else { &text };
+                self.error(key, &format!("`{shown}` cannot be used: {e}"));
+                None
+            }
+        }
+    }
+
+    /// A setting with a default; `fallback` stands in while errors are gathered.
+    pub fn required<T: FromStr<Err: Display>>(&mut self, key: &str, fallback: T) -> T {
+        self.optional(key).unwrap_or(fallback)
+    }
+
+    /// A number within limits.
+    pub fn number(&mut self, key: &str, least: u64, most: u64) -> u64 {
+        let value = self.required(key, least);
+        if !(least..=most).contains(&value) {
+            self.error(key, &format!("{value} is not from {least} to {most}"));
+            return least;
+        }
+        value
+    }
+
+    /// Remembers that a setting cannot be used.
+    pub fn error(&mut self, key: &str, what: &str) {
+        let name = SETTINGS
+            .iter()
+            .find(|s| s.key == key)
+            .map_or(key, |s| s.env);
+        self.errors.push(format!("  {key} ({name}): {what}"));
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// All that was remembered.
+    pub fn finish<T>(self, value: T) -> Result<T, ConfigError> {
+        if self.errors.is_empty() {
+            Ok(value)
+        } else {
+            Err(ConfigError::Values(self.errors))
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! What the settings mean: one struct a section, each read and checked by itself.
+
+use super::reader::Reader;
+use super::secret::Secret;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Absent: `up` starts its own.
+    pub url: Option<Secret>,
+    /// Most connections of this process.
+    pub max_connections: u32,
+}
+
+/// NATS.
+#[derive(Clone, Debug)]
+pub struct NatsSettings {
+    /// Absent: `up` starts its own.
+    pub url: Option<Secret>,
+    /// First word of subjects and streams.
+    pub prefix: String,
+}
+
+/// Where documents are kept when not in local files.
+#[derive(Clone, Debug)]
+pub struct S3Settings {
+    /// Bucket.
+    pub bucket: String,
+    /// Server other than AWS.
+    pub endpoint: Option<String>,
+    /// Region.
+    pub region: String,
+}
+
+/// What may be uploaded.
+#[derive(Clone, Debug)]
+pub struct UploadSettings {
+    /// Sources that documents may come from.
+    pub sources: Vec<String>,
+    /// Largest file in bytes.
+    pub max_file_bytes: u64,
+}
+
+/// How documents are worked on.
+#[derive(Clone, Debug)]
+pub struct JobSettings {
+    /// At once, by this process.
+    pub workers: usize,
+    /// Asked to stop after this.
+    pub soft_limit: Duration,
+    /// Killed after this.
+    pub hard_limit: Duration,
+    /// Attempts before a document is failed.
+    pub max_attempts: u32,
+    /// Wait before the second attempt.
+    pub retry_first: Duration,
+    /// Longest wait between attempts.
+    pub retry_longest: Duration,
+    /// A worker that shows no sign of life for this long has lost its job.
+    pub ack_wait: Duration,
+    /// Between looks for jobs left behind.
+    pub sweep_every: Duration,
+    /// Most address space of an extraction process, in bytes.
+    pub extraction_memory: u64,
+}
+
+/// Live subscribers.
+#[derive(Clone, Debug)]
+pub struct LiveSettings {
+    /// Events kept in memory.
+    pub ring: usize,
+    /// Between pings.
+    pub heartbeat: Duration,
+    /// Silence after which the position is told.
+    pub checkpoint: Duration,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Longest wait for `min_position`.
+    pub min_position_wait: Duration,
+    /// Time to finish at shutdown.
+    pub shutdown_grace: Duration,
+}
+
+/// The embedded engines.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Folder with binaries that are not on the system.
+    pub dir: PathBuf,
+    /// Folder with PostgreSQL's binaries.
+    pub postgres_bin: Option<PathBuf>,
+    /// The nats-server binary.
+    pub nats_bin: Option<PathBuf>,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human on a terminal, JSON elsewhere.
+    Auto,
+    /// Lines for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Logs.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// Filter, as tracing understands it.
+    pub filter: String,
+    /// Form.
+    pub format: LogFormat,
+}
+
+pub(super) fn database(r: &mut Reader) -> DatabaseSettings {
+    let url: Option<String> = r.optional("database_url");
+    if url
+        .as_ref()
+        .is_some_and(|u| !u.starts_with("postgres://") && !u.starts_with("postgresql://"))
+    {
+        r.error("database_url", "must begin with postgres://");
+    }
+    DatabaseSettings {
+        url: url.map(Secret::new),
+        max_connections: narrow(r.number("database.max_connections", 4, 500)),
+    }
+}
+
+pub(super) fn nats(r: &mut Reader) -> NatsSettings {
+    let url: Option<String> = r.optional("nats_url");
+    let prefix: String = r.required("nats.prefix", String::new());
+    if prefix.is_empty() || !prefix.chars().all(|c| c.is_ascii_alphanumeric()) {
+        r.error("nats.prefix", "must be letters and digits");
+    }
+    NatsSettings {
+        url: url.map(Secret::new),
+        prefix,
+    }
+}
+
+pub(super) fn s3(r: &mut Reader) -> Option<S3Settings> {
+    let (bucket, endpoint) = (
+        r.optional::<String>("s3.bucket"),
+        r.optional::<String>("s3.endpoint"),
+    );
+    if let Some(e) = &endpoint
+        && !e.starts_with("http://")
+        && !e.starts_with("https://")
+    {
+        r.error("s3.endpoint", "must begin with http:// or https://");
+    }
+    if endpoint.is_some() && bucket.is_none() {
+        r.error("s3.bucket", "is needed when there is an endpoint");
+    }
+    let region = r.required("s3.region", String::new());
+    bucket.map(|bucket| S3Settings {
+        bucket,
+        endpoint,
+        region,
+    })
+}
+
+pub(super) fn upload(r: &mut Reader) -> UploadSettings {
+    let text: String = r.required("upload.sources", String::new());
+    let sources: Vec<String> = text
+        .split(',')
+        .map(|s| s.trim().to_owned())
+        .filter(|s| !s.is_empty())
+        .collect();
+    let word = |s: &String| {
+        s.len() <= 64
+            && s.chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
+    };
+    if sources.is_empty() || !sources.iter().all(word) {
+        r.error(
+            "upload.sources",
+            "must be words of a-z, 0-9, _ and - separated by commas",
+        );
+    }
+    UploadSettings {
+        sources,
+        max_file_bytes: r.number("upload.max_file_bytes", 1, 5 << 30),
+    }
+}
+
+pub(super) fn jobs(r: &mut Reader) -> JobSettings {
+    let day = 86_400;
+    let workers = match r.number("jobs.workers", 0, 256) {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        n => usize::try_from(n).unwrap_or(2),
+    };
+    let (soft, hard) = (
+        r.number("jobs.soft_limit", 1, day),
+        r.number("jobs.hard_limit", 1, day),
+    );
+    if hard <= soft {
+        r.error("jobs.hard_limit", "must be more than jobs.soft_limit");
+    }
+    JobSettings {
+        workers,
+        soft_limit: Duration::from_secs(soft),
+        hard_limit: Duration::from_secs(hard),
+        max_attempts: narrow(r.number("jobs.max_attempts", 1, 100)),
+        retry_first: seconds(r, "jobs.retry_first"),
+        retry_longest: seconds(r, "jobs.retry_longest"),
+        ack_wait: seconds(r, "jobs.ack_wait"),
+        sweep_every: seconds(r, "jobs.sweep_every"),
+        extraction_memory: r.number("extraction.memory_bytes", 256 << 20, 1 << 40),
+    }
+}
+
+pub(super) fn live(r: &mut Reader) -> LiveSettings {
+    LiveSettings {
+        ring: usize::try_from(r.number("live.ring", 16, 1_000_000)).unwrap_or(4096),
+        heartbeat: seconds(r, "live.heartbeat"),
+        checkpoint: seconds(r, "live.checkpoint"),
+    }
+}
+
+pub(super) fn http(r: &mut Reader) -> HttpSettings {
+    HttpSettings {
+        listen: r.required("listen", SocketAddr::from(([127, 0, 0, 1], 8080))),
+        min_position_wait: seconds(r, "http.min_position_wait"),
+        shutdown_grace: seconds(r, "http.shutdown_grace"),
+    }
+}
+
+pub(super) fn engines(r: &mut Reader) -> EngineSettings {
+    EngineSettings {
+        dir: r.required("engines.dir", PathBuf::new()),
+        postgres_bin: r.optional("engines.postgres_bin"),
+        nats_bin: r.optional("engines.nats_bin"),
+    }
+}
+
+pub(super) fn log(r: &mut Reader) -> LogSettings {
+    let format = match r.required("log.format", String::new()).as_str() {
+        "auto" => LogFormat::Auto,
+        "human" => LogFormat::Human,
+        "json" => LogFormat::Json,
+        other => {
+            r.error(
+                "log.format",
+                &format!("`{other}` is none of auto, human, json"),
+            );
+            LogFormat::Auto
+        }
+    };
+    let filter: String = r.required("log.filter", "info".into());
+    if let Err(e) = filter.parse::<tracing_subscriber::EnvFilter>() {
+        r.error("log.filter", &format!("`{filter}` cannot be used: {e}"));
+    }
+    LogSettings { filter, format }
+}
+
+pub(super) fn api_key(r: &mut Reader) -> Option<Secret> {
+    let key: Option<String> = r.optional("api_key");
+    if key.as_ref().is_some_and(|k| k.chars().count() < 16) {
+        r.error("api_key", "must have at least 16 characters");
+    }
+    key.map(Secret::new)
+}
+
+fn seconds(r: &mut Reader, key: &str) -> Duration {
+    Duration::from_secs(r.number(key, 1, 86_400))
+}
+
+fn narrow(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

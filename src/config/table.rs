@@ -1,0 +1,265 @@
+//! The one table of settings: flags, environment, TOML keys, the help and the document come from it.
+//!
+//! Holds names, defaults and words. Meaning and checks are in [`super::sections`].
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Key in the TOML file, with its section before the dot. The flag is the same with dashes.
+    pub key: &'static str,
+    /// Name in the environment.
+    pub env: &'static str,
+    /// Default as it would be written; empty: none.
+    pub default: &'static str,
+    /// What it is, its unit and its limits.
+    pub help: &'static str,
+    /// Never shown.
+    pub secret: bool,
+}
+
+impl Setting {
+    /// Name of its command-line flag, without the dashes before it.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.key.replace(['.', '_'], "-")
+    }
+}
+
+const fn plain(
+    key: &'static str,
+    env: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting {
+        key,
+        env,
+        default,
+        help,
+        secret: false,
+    }
+}
+
+const fn secret(key: &'static str, env: &'static str, help: &'static str) -> Setting {
+    Setting {
+        key,
+        env,
+        default: "",
+        help,
+        secret: true,
+    }
+}
+
+/// All settings.
+pub const SETTINGS: &[Setting] = &[
+    plain(
+        "listen",
+        "KMRL_LISTEN",
+        "127.0.0.1:8080",
+        "Address and port of the HTTP server; port 0 takes a free one.",
+    ),
+    plain(
+        "data_dir",
+        "KMRL_DATA_DIR",
+        "./data",
+        "Folder for documents, embedded engines, secrets and work files.",
+    ),
+    secret(
+        "api_key",
+        "KMRL_API_KEY",
+        "The first administrator's key, at least 16 characters. Generated, stored with mode 0600 and printed once when absent.",
+    ),
+    secret(
+        "database_url",
+        "DATABASE_URL",
+        "PostgreSQL 14 or newer. Absent: `up` starts its own.",
+    ),
+    plain(
+        "database.max_connections",
+        "KMRL_DATABASE_MAX_CONNECTIONS",
+        "20",
+        "Most connections of this process to PostgreSQL, 4 to 500.",
+    ),
+    secret(
+        "nats_url",
+        "NATS_URL",
+        "NATS server 2.10 or newer with JetStream. Absent: `up` starts its own.",
+    ),
+    plain(
+        "nats.prefix",
+        "KMRL_NATS_PREFIX",
+        "kmrl",
+        "First word of subjects and streams, letters and digits, so that several gateways can share a server.",
+    ),
+    plain(
+        "s3.bucket",
+        "S3_BUCKET",
+        "",
+        "Bucket for documents. Absent: they are files under the data folder. Credentials and region come from AWS's own variables.",
+    ),
+    plain(
+        "s3.endpoint",
+        "S3_ENDPOINT",
+        "",
+        "Address of an S3 server other than AWS.",
+    ),
+    plain(
+        "s3.region",
+        "AWS_REGION",
+        "us-east-1",
+        "Region of the bucket.",
+    ),
+    plain(
+        "upload.sources",
+        "KMRL_UPLOAD_SOURCES",
+        "gmail,email,google_drive,sharepoint,maximo,whatsapp,scan,manual",
+        "Sources that documents may come from, separated by commas.",
+    ),
+    plain(
+        "upload.max_file_bytes",
+        "KMRL_UPLOAD_MAX_FILE_BYTES",
+        "209715200",
+        "Largest file in bytes (200 MiB); a larger one is cut off while it streams.",
+    ),
+    plain(
+        "jobs.workers",
+        "KMRL_JOBS_WORKERS",
+        "0",
+        "Documents worked on at once by this process, up to 256; 0: one for each processor.",
+    ),
+    plain(
+        "jobs.soft_limit",
+        "KMRL_JOBS_SOFT_LIMIT",
+        "240",
+        "Seconds after which a job is asked to stop.",
+    ),
+    plain(
+        "jobs.hard_limit",
+        "KMRL_JOBS_HARD_LIMIT",
+        "300",
+        "Seconds after which a job is killed; more than the soft limit.",
+    ),
+    plain(
+        "jobs.max_attempts",
+        "KMRL_JOBS_MAX_ATTEMPTS",
+        "3",
+        "Attempts at a document before it is failed, 1 to 100.",
+    ),
+    plain(
+        "jobs.retry_first",
+        "KMRL_JOBS_RETRY_FIRST",
+        "5",
+        "Seconds before the second attempt; doubles with each further one.",
+    ),
+    plain(
+        "jobs.retry_longest",
+        "KMRL_JOBS_RETRY_LONGEST",
+        "300",
+        "Longest wait between attempts, in seconds.",
+    ),
+    plain(
+        "jobs.ack_wait",
+        "KMRL_JOBS_ACK_WAIT",
+        "30",
+        "Seconds without a sign of life after which a worker's job goes to another.",
+    ),
+    plain(
+        "jobs.sweep_every",
+        "KMRL_JOBS_SWEEP_EVERY",
+        "10",
+        "Seconds between looks for jobs that were left behind.",
+    ),
+    plain(
+        "extraction.memory_bytes",
+        "KMRL_EXTRACTION_MEMORY_BYTES",
+        "2147483648",
+        "Most address space of an extraction process, in bytes; at least 256 MiB.",
+    ),
+    plain(
+        "live.ring",
+        "KMRL_LIVE_RING",
+        "4096",
+        "Events kept in memory for live subscribers; a slower one reads from the log. 16 to 1000000.",
+    ),
+    plain(
+        "live.heartbeat",
+        "KMRL_LIVE_HEARTBEAT",
+        "20",
+        "Seconds between WebSocket pings; two missed answers close.",
+    ),
+    plain(
+        "live.checkpoint",
+        "KMRL_LIVE_CHECKPOINT",
+        "15",
+        "Seconds of silence after which a subscriber is told the position.",
+    ),
+    plain(
+        "http.min_position_wait",
+        "KMRL_HTTP_MIN_POSITION_WAIT",
+        "5",
+        "Longest wait for `min_position`, in seconds.",
+    ),
+    plain(
+        "http.shutdown_grace",
+        "KMRL_HTTP_SHUTDOWN_GRACE",
+        "30",
+        "Seconds that requests and jobs have to finish at shutdown.",
+    ),
+    plain(
+        "log.filter",
+        "KMRL_LOG",
+        "info",
+        "What is logged, as tracing's filter: `info`, `debug`, `kmrl_gateway=debug,warn`.",
+    ),
+    plain(
+        "log.format",
+        "KMRL_LOG_FORMAT",
+        "auto",
+        "`human`, `json`, or `auto`: human on a terminal.",
+    ),
+    plain(
+        "engines.dir",
+        "KMRL_ENGINES_DIR",
+        "./.engines",
+        "Folder with engine binaries that are not on the system.",
+    ),
+    plain(
+        "engines.postgres_bin",
+        "KMRL_PG_BIN",
+        "",
+        "Folder with `postgres` and `initdb` for the embedded engine. Absent: searched for.",
+    ),
+    plain(
+        "engines.nats_bin",
+        "KMRL_NATS_BIN",
+        "",
+        "`nats-server` for the embedded engine. Absent: searched for.",
+    ),
+];
+
+/// The table as a Markdown document.
+#[must_use]
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "# Settings\n\nWritten by `kmrl-gateway config table`. A flag beats the environment, the environment beats the TOML file\n(`--config FILE` or `KMRL_CONFIG`). All are checked at start and all errors are told at once.\n\n| flag | environment | TOML | default | what it is |\n|---|---|---|---|---|\n",
+    );
+    for s in SETTINGS {
+        let default = if s.default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", s.default)
+        };
+        out.push_str(&format!(
+            "| {} | `{}` | `{}` | {default} | {} |\n",
+            if s.secret {
+                String::new()
+            } else {
+                format!("`--{}`", s.flag())
+            },
+            s.env,
+            s.key,
+            s.help.replace('|', "\\|"),
+        ));
+    }
+    out
+}
