@@ -1,1 +1,126 @@
-//! Extraction: bytes in, pages of text out.
+//! Bytes of a document in, pages of text out.
+//!
+//! This crate owns what each file format means as text. It must not touch the network, a
+//! database, the file system or the clock: it runs in a jailed child process on bytes that
+//! nobody has vouched for, so no input may make it panic, and every refusal is an
+//! [`ExtractError`] that says what was wrong.
+//!
+//! [`extract`] is the whole door. Each format is a module that turns bytes into a `Reading`;
+//! a better reader of a format replaces that module and nothing else.
+
+mod detect;
+mod error;
+#[cfg(feature = "fixtures")]
+pub mod fixtures;
+mod isolate;
+mod language;
+mod limits;
+mod pdf;
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+pub use detect::{Format, detect};
+pub use error::{ExtractError, Quantity};
+pub use language::Language;
+pub use limits::Limits;
+pub use pdf::PdfStructure;
+
+/// What is known of a file before it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The whole file.
+    pub bytes: &'a [u8],
+    /// The name it was uploaded under; only its extension is looked at.
+    pub file_name: &'a str,
+    /// The media type its sender claimed, used only where bytes and name say nothing.
+    pub content_type: Option<&'a str>,
+}
+
+/// One page has been read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PageProgress {
+    /// The page just read, counted from 1.
+    pub page: u32,
+    /// How many pages the document has.
+    pub pages: u32,
+}
+
+/// The text of one page.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Page {
+    /// Counted from 1.
+    pub number: u32,
+    /// Lines end in `\n`; tab is the only other control character. U+FFFD stands for what
+    /// was shown but cannot be mapped to a character.
+    pub text: String,
+}
+
+/// What a document says.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Extraction {
+    /// What the file turned out to be, whatever its name claims.
+    pub format: Format,
+    /// Every page in order, those without text included.
+    pub pages: Vec<Page>,
+    /// Judged by the scripts of the letters.
+    pub language: Language,
+    /// From 0 to 1: the share of glyphs (PDF) or characters (text) that could be mapped,
+    /// times the share of pages that hold text. Pages of a PDF that draw nothing at all are
+    /// left out of the second share, as there is nothing on them to miss.
+    pub confidence: f64,
+    /// What a PDF holds beside its text; `None` for other formats and for a PDF that is too
+    /// irregular for the structure reader although its text could be read.
+    pub structure: Option<PdfStructure>,
+}
+
+/// What the reader of one format hands back: the seam between formats and this crate's door.
+struct Reading {
+    pages: Vec<Page>,
+    confidence: f64,
+    structure: Option<PdfStructure>,
+}
+
+/// Called once for each page read; answers whether to go on.
+type OnPage<'a> = dyn FnMut(PageProgress) -> bool + 'a;
+
+/// Read the text of a document.
+///
+/// `on_page` is called once for each page read, on the calling thread; when it answers
+/// `false`, reading stops.
+///
+/// # Errors
+///
+/// See [`ExtractError`]: every variant can come from here.
+pub fn extract(
+    input: &Input<'_>,
+    limits: &Limits,
+    on_page: &mut dyn FnMut(PageProgress) -> bool,
+) -> Result<Extraction, ExtractError> {
+    let format = detect(input)?;
+    let reading = match format {
+        Format::Pdf => isolate::run(on_page, |on_page| pdf::read(input.bytes, limits, on_page))?,
+        Format::PlainText
+        | Format::Markdown
+        | Format::Csv
+        | Format::Json
+        | Format::Xml
+        | Format::Html => text::read(input.bytes, limits, on_page)?,
+    };
+    Ok(Extraction {
+        format,
+        language: Language::of(reading.pages.iter().map(|page| page.text.as_str())),
+        pages: reading.pages,
+        confidence: reading.confidence,
+        structure: reading.structure,
+    })
+}
+
+/// The share of `part` in `whole`, 0 when there is nothing.
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}

@@ -1,0 +1,131 @@
+//! PDF: structure by one parser, text by another. This module owns the order of the two and
+//! what their findings mean for the document as a whole; it must not parse anything itself.
+//!
+//! The structure reader sees the file first, since it can measure what streams unpack to
+//! without unpacking them. It is the stricter of the two, so its failure fails nothing.
+
+mod bounds;
+mod lines;
+mod marked;
+mod structure;
+mod text;
+
+use hayro_interpret::InterpreterCache;
+use hayro_syntax::page::Page as PdfPage;
+use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+
+use crate::error::ExtractError;
+use crate::limits::Limits;
+use crate::{OnPage, Page, PageProgress, Reading, share};
+
+pub use structure::PdfStructure;
+
+pub(crate) fn read(
+    bytes: &[u8],
+    limits: &Limits,
+    on_page: &mut OnPage<'_>,
+) -> Result<Reading, ExtractError> {
+    let structure = structure::read(bytes, limits)?;
+    let pdf = Pdf::new(bytes.to_vec()).map_err(refusal)?;
+    let pages = pdf.pages();
+    let total = limits.check_pages(pages.len())?;
+    if total == 0 {
+        return Err(ExtractError::damaged("it has no pages"));
+    }
+
+    let cache = InterpreterCache::new();
+    let mut tally = Tally::default();
+    let mut read = Vec::new();
+    for (number, page) in (1..=total).zip(pages.iter()) {
+        let text = tally.add(page, &cache, limits)?;
+        read.push(Page { number, text });
+        let progress = PageProgress {
+            page: number,
+            pages: total,
+        };
+        if !on_page(progress) {
+            return Err(ExtractError::Cancelled {
+                pages_done: number,
+                pages: total,
+            });
+        }
+    }
+    tally.refuse_textless()?;
+    Ok(Reading {
+        pages: read,
+        confidence: tally.confidence(),
+        structure,
+    })
+}
+
+fn refusal(error: LoadPdfError) -> ExtractError {
+    match error {
+        LoadPdfError::Decryption(
+            DecryptionError::PasswordProtected | DecryptionError::UnsupportedAlgorithm,
+        ) => ExtractError::Encrypted,
+        LoadPdfError::Decryption(
+            DecryptionError::MissingIDEntry | DecryptionError::InvalidEncryption,
+        ) => ExtractError::damaged("its encryption cannot be understood"),
+        LoadPdfError::Invalid => ExtractError::damaged("it cannot be read as a PDF"),
+    }
+}
+
+/// What has been found over the pages read so far.
+#[derive(Default)]
+struct Tally {
+    decompressed: usize,
+    characters: usize,
+    glyphs: usize,
+    unmapped: usize,
+    pages_with_text: usize,
+    pages_drawn: usize,
+    pages_unreadable: usize,
+}
+
+impl Tally {
+    /// Read one more page.
+    fn add<'a>(
+        &mut self,
+        page: &PdfPage<'a>,
+        cache: &InterpreterCache<'a>,
+        limits: &Limits,
+    ) -> Result<String, ExtractError> {
+        let content = page.page_stream();
+        self.decompressed = self
+            .decompressed
+            .saturating_add(content.map_or(0, <[u8]>::len));
+        limits.check_decompressed(self.decompressed)?;
+        if content.is_none() && page.raw().contains_key("Contents") {
+            self.pages_unreadable += 1;
+        }
+
+        let room = limits.max_characters.saturating_sub(self.characters);
+        let found = text::read(page, cache, room);
+        self.characters = self.characters.saturating_add(found.characters);
+        limits.check_characters(self.characters)?;
+        self.glyphs += found.glyphs;
+        self.unmapped += found.unmapped;
+        let has_text = !found.text.trim().is_empty();
+        self.pages_with_text += usize::from(has_text);
+        self.pages_drawn += usize::from(has_text || found.draws_more);
+        Ok(found.text)
+    }
+
+    fn refuse_textless(&self) -> Result<(), ExtractError> {
+        if self.pages_with_text > 0 {
+            Ok(())
+        } else if self.pages_unreadable > 0 {
+            Err(ExtractError::damaged(
+                "the content of its pages is unreadable",
+            ))
+        } else {
+            Err(ExtractError::NoText)
+        }
+    }
+
+    fn confidence(&self) -> f64 {
+        let mapped = self.glyphs.saturating_sub(self.unmapped);
+        let expected = self.pages_drawn + self.pages_unreadable;
+        share(mapped, self.glyphs) * share(self.pages_with_text, expected)
+    }
+}

@@ -1,0 +1,128 @@
+//! What a PDF holds beside its text: what it says of itself, and what in it is active. This
+//! module owns the facts; it must not judge whether they are welcome.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lopdf::{DecompressError, Dictionary, Document, LoadOptions, Object, decode_text_string};
+use serde::{Deserialize, Serialize};
+
+use super::bounds;
+use crate::error::ExtractError;
+use crate::limits::Limits;
+use crate::text::clean;
+
+/// What a PDF holds beside its text.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct PdfStructure {
+    /// The version in the file's header, such as `1.7`.
+    pub version: String,
+    /// Pages in the page tree.
+    pub pages: u32,
+    /// The title that the document gives itself.
+    pub title: Option<String>,
+    /// The program that wrote the file.
+    pub producer: Option<String>,
+    /// Whether the file is encrypted; its text may be readable nonetheless.
+    pub encrypted: bool,
+    /// Whether a script is anywhere in it.
+    pub javascript: bool,
+    /// Whether an action in it starts a program or opens another file.
+    pub launch_actions: bool,
+    /// Whether it does something by itself when opened or closed.
+    pub open_action: bool,
+    /// Files attached to it.
+    pub embedded_files: u32,
+    /// Whether it carries a digital signature; nothing is said of its validity.
+    pub signatures: bool,
+    /// Whether it has an XFA form, whose text is not on its pages.
+    pub xfa: bool,
+}
+
+/// Read the structure; `None` when this parser cannot, which fails nothing.
+///
+/// # Errors
+///
+/// [`ExtractError::TooLarge`] when a stream would unpack beyond the limit.
+pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Option<PdfStructure>, ExtractError> {
+    let options = LoadOptions::with_max_decompressed_size(limits.max_decompressed_bytes);
+    // Caught here and not with the rest, as the text may be readable all the same.
+    let attempt = catch_unwind(AssertUnwindSafe(|| {
+        match Document::load_mem_with_options(bytes, options) {
+            Ok(document) => bounds::check(&document, limits).map(|()| Some(describe(&document))),
+            Err(error) if is_over_limit(&error) => {
+                limits.check_decompressed(usize::MAX).map(|()| None)
+            }
+            Err(_) => Ok(None),
+        }
+    }));
+    attempt.unwrap_or(Ok(None))
+}
+
+pub(super) fn is_over_limit(error: &lopdf::Error) -> bool {
+    matches!(
+        error,
+        lopdf::Error::Decompress(DecompressError::MemoryLimitExceeded { .. })
+    )
+}
+
+fn describe(document: &Document) -> PdfStructure {
+    let info = dictionary(document, &document.trailer, b"Info");
+    let property = |key: &[u8]| {
+        let value = info?.get_deref(key, document).ok()?;
+        let text = clean(&decode_text_string(value).ok()?);
+        (!text.trim().is_empty()).then(|| text.trim().to_owned())
+    };
+    let mut structure = PdfStructure {
+        version: document.version.clone(),
+        pages: u32::try_from(document.page_iter().count()).unwrap_or(u32::MAX),
+        title: property(b"Title"),
+        producer: property(b"Producer"),
+        encrypted: document.was_encrypted() || document.is_encrypted(),
+        ..PdfStructure::default()
+    };
+    if let Ok(catalog) = document.catalog() {
+        structure.open_action = catalog.has(b"OpenAction") || catalog.has(b"AA");
+        structure.xfa =
+            dictionary(document, catalog, b"AcroForm").is_some_and(|form| form.has(b"XFA"));
+    }
+    // Every object is looked at, not only those that the catalog leads to: what a reader's
+    // repair might reach counts as being there.
+    document
+        .objects
+        .values()
+        .for_each(|object| note_active_parts(object, &mut structure));
+    structure
+}
+
+fn dictionary<'a>(
+    document: &'a Document,
+    holder: &'a Dictionary,
+    key: &[u8],
+) -> Option<&'a Dictionary> {
+    holder.get_deref(key, document).ok()?.as_dict().ok()
+}
+
+/// Visit an object and all that is nested in it directly. Depth is on the heap, as the input
+/// chooses it.
+fn note_active_parts(object: &Object, structure: &mut PdfStructure) {
+    let mut pending = vec![object];
+    while let Some(object) = pending.pop() {
+        let dictionary = match object {
+            Object::Dictionary(dictionary) => dictionary,
+            Object::Stream(stream) => &stream.dict,
+            Object::Array(items) => {
+                pending.extend(items);
+                continue;
+            }
+            _ => continue,
+        };
+        let names = |key: &[u8], value: &[u8]| matches!(dictionary.get(key), Ok(Object::Name(name)) if name == value);
+        structure.javascript |= names(b"S", b"JavaScript") || dictionary.has(b"JS");
+        structure.launch_actions |= names(b"S", b"Launch");
+        structure.embedded_files += u32::from(dictionary.has(b"EF"));
+        structure.signatures |= names(b"Type", b"Sig")
+            || names(b"Type", b"DocTimeStamp")
+            || (names(b"FT", b"Sig") && dictionary.has(b"V"));
+        pending.extend(dictionary.iter().map(|(_, value)| value));
+    }
+}

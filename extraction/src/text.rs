@@ -1,0 +1,184 @@
+//! Text files: which encoding they are in, whether they are text at all, and where their
+//! pages end. This module must not interpret markup; the text comes out as it is in the file.
+
+use std::borrow::Cow;
+
+use chardetng::EncodingDetector;
+use encoding_rs::{Encoding, UTF_8};
+
+use crate::error::ExtractError;
+use crate::limits::Limits;
+use crate::{OnPage, Page, PageProgress, Reading, share};
+
+/// More than one in fifty characters being a control character (NUL among them) means that
+/// the file is not text: random bytes have six, text has none but a stray one.
+const CONTROLS_AT_MOST_ONE_IN: usize = 50;
+
+/// A file is UTF-8 with some damage, and not of a legacy encoding, while it has at least this
+/// many sound multi-byte characters for each broken one. By chance they are rarer than broken
+/// ones.
+const SOUND_PER_BROKEN: usize = 10;
+
+pub(crate) fn read(
+    bytes: &[u8],
+    limits: &Limits,
+    on_page: &mut OnPage<'_>,
+) -> Result<Reading, ExtractError> {
+    // No encoding read here needs more than four bytes a character: refuse before decoding.
+    limits.check_characters(bytes.len() / 4)?;
+    let decoded = decode(bytes);
+    let characters = decoded.chars().count();
+    limits.check_characters(characters)?;
+    refuse_binary(&decoded, characters)?;
+
+    let decoded = decoded.strip_suffix('\u{000C}').unwrap_or(&decoded);
+    let total = limits.check_pages(decoded.split('\u{000C}').count())?;
+    let mut pages = Vec::new();
+    for (number, text) in (1..=total).zip(decoded.split('\u{000C}')) {
+        let text = clean(text);
+        pages.push(Page { number, text });
+        let progress = PageProgress {
+            page: number,
+            pages: total,
+        };
+        if !on_page(progress) {
+            return Err(ExtractError::Cancelled {
+                pages_done: number,
+                pages: total,
+            });
+        }
+    }
+    Ok(Reading {
+        confidence: confidence(&pages),
+        pages,
+        structure: None,
+    })
+}
+
+fn confidence(pages: &[Page]) -> f64 {
+    let all = || pages.iter().flat_map(|page| page.text.chars());
+    let mapped = all().filter(|c| *c != char::REPLACEMENT_CHARACTER).count();
+    let filled = pages.iter().filter(|page| !page.text.trim().is_empty());
+    share(mapped, all().count()) * share(filled.count(), pages.len())
+}
+
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    if let Some((encoding, bom_length)) = Encoding::for_bom(bytes) {
+        let body = bytes.get(bom_length..).unwrap_or_default();
+        return encoding.decode_without_bom_handling(body).0;
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    if is_mostly_utf8(bytes) {
+        return UTF_8.decode_without_bom_handling(bytes).0;
+    }
+    let mut detector = EncodingDetector::new();
+    detector.feed(bytes, true);
+    let encoding = detector.guess(None, false);
+    encoding.decode_without_bom_handling(bytes).0
+}
+
+/// One broken byte in a Malayalam text must not turn all of it into another alphabet.
+fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    let (mut sound, mut broken) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        sound += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
+    }
+    sound >= broken.saturating_mul(SOUND_PER_BROKEN)
+}
+
+fn refuse_binary(text: &str, characters: usize) -> Result<(), ExtractError> {
+    let controls = text.chars().filter(|c| is_unwanted(*c) && *c != '\u{000C}');
+    if controls.count() > characters / CONTROLS_AT_MOST_ONE_IN {
+        return Err(ExtractError::damaged(
+            "it is named as text, but its content is not text",
+        ));
+    }
+    Ok(())
+}
+
+/// Control characters of ASCII that mean nothing in a page of text. Carriage returns are not
+/// counted in, as they end lines.
+fn is_unwanted(character: char) -> bool {
+    character.is_ascii_control() && !matches!(character, '\n' | '\t' | '\r')
+}
+
+/// Text as every reader hands it out: `\n` ends lines, and of the other control characters
+/// only the tab stays.
+pub(crate) fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\r' => {
+                characters.next_if_eq(&'\n');
+                cleaned.push('\n');
+            }
+            _ if is_unwanted(character) => {}
+            _ => cleaned.push(character),
+        }
+    }
+    cleaned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(bytes: &[u8]) -> Vec<String> {
+        let reading = read(bytes, &Limits::default(), &mut |_| true).unwrap();
+        reading.pages.into_iter().map(|page| page.text).collect()
+    }
+
+    #[test]
+    fn encodings_are_told_apart() {
+        let text = "സുരക്ഷാ circular";
+        let utf16 = |to_bytes: fn(u16) -> [u8; 2], bom: [u8; 2]| {
+            let mut bytes = bom.to_vec();
+            bytes.extend(text.encode_utf16().flat_map(to_bytes));
+            bytes
+        };
+        assert_eq!(texts(text.as_bytes()), [text]);
+        assert_eq!(texts(format!("\u{FEFF}{text}").as_bytes()), [text]);
+        assert_eq!(texts(&utf16(u16::to_le_bytes, [0xFF, 0xFE])), [text]);
+        assert_eq!(texts(&utf16(u16::to_be_bytes, [0xFE, 0xFF])), [text]);
+        assert_eq!(texts(b"Caf\xE9 \x96 na\xEFve"), ["Café – naïve"]);
+    }
+
+    #[test]
+    fn one_broken_byte_does_not_change_the_alphabet() {
+        let mut bytes = "സുരക്ഷാ നിർദ്ദേശം".repeat(3).into_bytes();
+        bytes.push(0xE0);
+        let reading = read(&bytes, &Limits::default(), &mut |_| true).unwrap();
+        assert!(reading.pages[0].text.starts_with("സുരക്ഷാ"));
+        assert!(reading.pages[0].text.ends_with('\u{FFFD}'));
+        assert!(reading.confidence < 1.0);
+    }
+
+    #[test]
+    fn lines_controls_and_pages() {
+        let long = "x".repeat(100);
+        let text = format!("a\r\nb\rc\td\u{0}{long}\u{000C}second\u{000C}");
+        assert_eq!(
+            texts(text.as_bytes()),
+            [format!("a\nb\nc\td{long}"), "second".into()]
+        );
+    }
+
+    #[test]
+    fn what_is_not_text_says_so() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(4096).collect();
+        let error = read(&bytes, &Limits::default(), &mut |_| true)
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("not text"), "{error}");
+    }
+
+    #[test]
+    fn blank_text_is_read_with_no_confidence() {
+        let reading = read(b" \n", &Limits::default(), &mut |_| true).unwrap();
+        assert_eq!(reading.confidence, 0.0);
+    }
+}

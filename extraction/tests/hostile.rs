@@ -1,0 +1,138 @@
+//! Whatever bytes come in, `extract` answers. Mutations are seeded, so that a failure comes
+//! back: the message names the document, the seed and the round.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use kmrl_extraction::fixtures::{pdf, pdf_of_contents};
+use kmrl_extraction::{Input, Limits, extract};
+use lopdf::Document;
+
+const ROUNDS: u64 = 600;
+
+/// SplitMix64 (Steele, Lea and Flood, 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+}
+
+fn mutate(original: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = original.to_vec();
+    for _ in 0..=random.below(8) {
+        let at = random.below(bytes.len());
+        match random.below(8) {
+            0 => bytes.truncate(at),
+            // A part moved or doubled keeps its syntax and breaks its meaning.
+            1 => {
+                let end = (at + random.below(64)).min(bytes.len());
+                let part = bytes[at..end].to_vec();
+                let to = random.below(bytes.len());
+                bytes.splice(to..to, part);
+            }
+            // Digits hold lengths, offsets and references.
+            2 | 3 => {
+                if let Some(digit) = bytes[at..].iter_mut().find(|byte| byte.is_ascii_digit()) {
+                    *digit = b'0' + random.below(10) as u8;
+                }
+            }
+            _ => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= 1 << random.below(8);
+                }
+            }
+        }
+    }
+    bytes
+}
+
+fn outlasts(name: &str, file_name: &str, original: &[u8], seed: u64) {
+    let limits = Limits {
+        max_pages: 100,
+        max_characters: 100_000,
+        max_decompressed_bytes: 8 << 20,
+    };
+    let mut random = Random(seed);
+    for round in 0..ROUNDS {
+        let bytes = mutate(original, &mut random);
+        let input = Input {
+            bytes: &bytes,
+            file_name,
+            content_type: None,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| extract(&input, &limits, &mut |_| true)));
+        assert!(
+            outcome.is_ok(),
+            "{name}, seed {seed}, round {round}: panicked"
+        );
+        if let Ok(Ok(extraction)) = outcome {
+            assert!(
+                (0.0..=1.0).contains(&extraction.confidence),
+                "{name}, seed {seed}, round {round}: confidence {}",
+                extraction.confidence
+            );
+            let clean = |c: char| !c.is_ascii_control() || matches!(c, '\n' | '\t');
+            assert!(
+                extraction
+                    .pages
+                    .iter()
+                    .all(|page| page.text.chars().all(clean)),
+                "{name}, seed {seed}, round {round}: control characters"
+            );
+        }
+    }
+}
+
+#[test]
+fn mutated_pdfs() {
+    let drawn = "q 1 0 0 1 9 9 cm BT /F1 12 Tf 2 Tr 72 700 Td [(Rolling) -400 (stock)] TJ ET Q";
+    outlasts("plain", "a.pdf", &pdf(&["Job card\nBrake test", "Two"]), 1);
+    outlasts("replaced", "a.pdf", &pdf(&["സുരക്ഷാ\nനിർദ്ദേശം"]), 2);
+    outlasts("drawn", "a.pdf", &pdf_of_contents(&[drawn.to_owned()]), 3);
+    outlasts("textless", "a.pdf", &pdf(&["", ""]), 4);
+}
+
+#[test]
+fn mutated_pdfs_with_object_streams() {
+    let mut document = Document::load_mem(&pdf(&["Packed", "സുരക്ഷ"])).unwrap();
+    document.compress();
+    let mut bytes = Vec::new();
+    document.save_modern(&mut bytes).unwrap();
+    outlasts("packed", "a.pdf", &bytes, 5);
+}
+
+#[test]
+fn mutated_texts() {
+    let text = "സുരക്ഷാ circular\r\n\u{000C}Page two\n";
+    let utf16: Vec<u8> = [0xFF, 0xFE]
+        .into_iter()
+        .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    outlasts("utf-8", "a.txt", text.as_bytes(), 6);
+    outlasts("utf-16", "a.csv", &utf16, 7);
+    outlasts("unnamed", "a", text.as_bytes(), 8);
+}
+
+#[test]
+fn nesting_does_not_exhaust_the_stack() {
+    let deep = format!("/P {}{} BDC EMC", "[".repeat(200_000), "]".repeat(200_000));
+    let forms = "BT /F1 9 Tf (x) Tj ET ".to_owned() + &"q ".repeat(200_000);
+    for bytes in [pdf_of_contents(&[deep]), pdf_of_contents(&[forms])] {
+        let input = Input {
+            bytes: &bytes,
+            file_name: "deep.pdf",
+            content_type: None,
+        };
+        // Any answer will do.
+        let _ = extract(&input, &Limits::default(), &mut |_| true);
+    }
+}
