@@ -306,10 +306,7 @@ async fn settle(
     kind: AckKind,
     operation: &'static str,
 ) -> Result<(), QueueError> {
-    message
-        .ack_with(kind)
-        .await
-        .map_err(unreachable(operation))
+    message.ack_with(kind).await.map_err(unreachable(operation))
 }
 
 fn durable(priority: Priority) -> String {

@@ -72,10 +72,12 @@ impl Changes {
                     .insert((document_id, e.attempt.run), RunOutcome::Done);
             }
             DocumentEvent::Failed(e) => {
-                let outcome = e.retry_at.map_or(RunOutcome::Failed, |at| RunOutcome::Retry {
-                    attempt: e.attempt.attempt,
-                    at,
-                });
+                let outcome = e
+                    .retry_at
+                    .map_or(RunOutcome::Failed, |at| RunOutcome::Retry {
+                        attempt: e.attempt.attempt,
+                        at,
+                    });
                 self.outcomes.insert((document_id, e.attempt.run), outcome);
             }
             DocumentEvent::Withdrawn(_) => self.withdrawn.push(document_id),
@@ -118,16 +120,15 @@ impl Relay {
             .map_err(database("begin a transaction"))?;
         // Moves the cursor from where it was read, and holds its row until the commit: another
         // relay waits here, then finds the cursor moved and the batch not its own.
-        let moved = sqlx::query(
-            "UPDATE log_cursors SET position = $3 WHERE name = $1 AND position = $2",
-        )
-        .bind(CURSOR)
-        .bind(cursor)
-        .bind(last.position)
-        .execute(&mut *tx)
-        .await
-        .map_err(database("move its cursor"))?
-        .rows_affected();
+        let moved =
+            sqlx::query("UPDATE log_cursors SET position = $3 WHERE name = $1 AND position = $2")
+                .bind(CURSOR)
+                .bind(cursor)
+                .bind(last.position)
+                .execute(&mut *tx)
+                .await
+                .map_err(database("move its cursor"))?
+                .rows_affected();
         if moved == 1 {
             write(&mut tx, &changes)
                 .await
@@ -171,11 +172,7 @@ async fn insert(tx: &mut Transaction<'_, Postgres>, jobs: &[NewJob]) -> Result<(
     .bind(jobs.iter().map(|j| j.id).collect::<Vec<_>>())
     .bind(jobs.iter().map(|j| j.document_id).collect::<Vec<_>>())
     .bind(jobs.iter().map(|j| j.run.cast_signed()).collect::<Vec<_>>())
-    .bind(
-        jobs.iter()
-            .map(|j| j.priority.as_str())
-            .collect::<Vec<_>>(),
-    )
+    .bind(jobs.iter().map(|j| j.priority.as_str()).collect::<Vec<_>>())
     .bind(
         jobs.iter()
             .map(|j| j.correlation_id.as_str())

@@ -110,7 +110,10 @@ async fn keep(
             _ = beats.tick() => {}
         }
         if let Err(error) = delivery.progress().await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "no sign of life was given");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "no sign of life was given"
+            );
         }
         let renewed = tokio::select! {
             () = ended.cancelled() => return delivery,

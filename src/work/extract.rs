@@ -80,7 +80,7 @@ async fn read(
 ) -> Result<Extraction, ExtractFailure> {
     let settings = &worker.settings;
     let request = ExtractRequest {
-        path: file.path().to_owned(),
+        path: file.path.clone(),
         file_name: source.file_name.clone(),
         content_type: source.uploaded.content_type.clone(),
         soft: settings.soft_limit,
@@ -91,8 +91,7 @@ async fn read(
         settings.hard_limit.saturating_add(STUCK_AFTER),
         worker.extractor.extract(request, reports),
     );
-    let (result, last) =
-        tokio::join!(reading, progress::pass_on(worker, job.document_id, pages));
+    let (result, last) = tokio::join!(reading, progress::pass_on(worker, job.document_id, pages));
     result.unwrap_or_else(|_elapsed| {
         Err(ExtractFailure::TimeLimit {
             seconds: settings.hard_limit.as_secs(),

@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn a_percentage_is_one_whatever_the_reader_says() {
-        for (page, pages, expected) in [(0, 0, 0), (1, 3, 33), (3, 3, 100), (9, 3, 100), (5, 0, 100)]
+        for (page, pages, expected) in
+            [(0, 0, 0), (1, 3, 33), (3, 3, 100), (9, 3, 100), (5, 0, 100)]
         {
             assert_eq!(percent(PageProgress { page, pages }), expected);
         }

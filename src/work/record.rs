@@ -11,12 +11,10 @@ use super::{Outcome, Worker};
 use crate::commands::{CommandError, CommandOptions};
 use crate::event_store::{CommandMetadata, Idempotency};
 use crate::ports::JobMessage;
-use kmrl_domain::command::{
-    RecordExtraction, RecordFailure, RetryPolicy, StartProcessing,
-};
+use kmrl_domain::DocumentCommand;
+use kmrl_domain::command::{RecordExtraction, RecordFailure, RetryPolicy, StartProcessing};
 use kmrl_domain::decide::{Refusal, StartRefusal};
 use kmrl_domain::values::{Attempt, FailureReason};
-use kmrl_domain::DocumentCommand;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -74,7 +72,8 @@ impl<'a> Recorder<'a> {
             && current.run == self.job.run
         {
             if current.attempt == self.claim.attempt {
-                // The claim is ours, so the start is too: its answer was lost.
+                // The claim is ours, so the start is too, though its answer was lost (or, with
+                // every worker lost, whoever might have given it).
                 return Ok(Start::Started);
             }
             self.claim
@@ -119,7 +118,10 @@ impl<'a> Recorder<'a> {
         if let Start::Not(outcome) = self.start().await? {
             return Ok(outcome);
         }
-        tracing::error!(attempt = self.claim.attempt, "every worker on a job was lost");
+        tracing::error!(
+            attempt = self.claim.attempt,
+            "every worker on a job was lost"
+        );
         let detail = "each worker that tried was lost before it could say how it went";
         self.failed(reason("worker_lost", detail), RetryPolicy::Never)
             .await
@@ -162,8 +164,8 @@ impl<'a> Recorder<'a> {
                 Err(CommandError::Refused(refusal)) => return Ok(Told::Refused(refusal)),
                 Err(
                     error @ (CommandError::Unavailable { .. }
-                    | CommandError::Overloaded { .. }
-                    | CommandError::Conflict { .. }),
+                    | CommandError::Overloaded
+                    | CommandError::Conflict),
                 ) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -190,10 +192,7 @@ impl<'a> Recorder<'a> {
 
     fn key(&self, outcome: &str, content: &str) -> Idempotency {
         Idempotency {
-            key: format!(
-                "job:{}:{}:{outcome}",
-                self.job.job_id, self.claim.attempt
-            ),
+            key: format!("job:{}:{}:{outcome}", self.job.job_id, self.claim.attempt),
             fingerprint: Sha256::digest(content.as_bytes()).into(),
         }
     }
