@@ -65,7 +65,7 @@ async fn a_message_id_is_kept_once_and_its_traces_are_headers() {
     let mut again = one.clone();
     again.published = 1;
     publish(&queue, &[one.clone(), one.clone()]).await;
-    publish(&queue, &[one.clone()]).await;
+    publish(&queue, std::slice::from_ref(&one)).await;
     publish(&queue, &[again]).await;
     let stream = context.get_stream("KMRL_JOBS").await.unwrap();
     assert_eq!(stream.cached_info().state.messages, 2);
