@@ -8,16 +8,20 @@ CREATE TABLE jobs (
     priority        text        NOT NULL CHECK (priority IN ('high', 'normal', 'low')),
     status          text        NOT NULL CHECK (status IN ('queued', 'running', 'done', 'failed', 'cancelled')),
     attempt         int         NOT NULL DEFAULT 0, -- attempts claimed so far
+    excused         int         NOT NULL DEFAULT 0, -- of these, ended by no fault of the document
     due_at          timestamptz NOT NULL,           -- not to be worked on before
     lease_until     timestamptz,                    -- a running attempt is lost after this
     worker          text,
-    published_at    timestamptz,                    -- acknowledged by JetStream for the next attempt
+    published_at    timestamptz,                    -- JetStream has a message; null: it needs one
+    published       int         NOT NULL DEFAULT 0, -- messages that were to be replaced by another
     correlation_id  text        NOT NULL,
     traceparent     text,
     created_at      timestamptz NOT NULL,
     UNIQUE (document_id, run)
 );
 CREATE INDEX jobs_unfinished ON jobs (status, due_at) WHERE status IN ('queued', 'running');
+CREATE INDEX jobs_unpublished ON jobs (due_at, id)
+    WHERE published_at IS NULL AND status IN ('queued', 'running');
 
 -- Cursor of each reader of the log that is no projection (the relay).
 CREATE TABLE log_cursors (

@@ -1,0 +1,64 @@
+//! The connection to NATS.
+//!
+//! Owns how it is made and kept: it has a name, and once made it comes back for ever. What
+//! travels over it is not decided here.
+
+use async_nats::{Client, ConnectOptions, Event};
+use std::time::Duration;
+
+/// Longest wait between two tries to come back.
+const LONGEST_RECONNECT: Duration = Duration::from_secs(2);
+/// How long one request waits for its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// NATS could not be reached or refused the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection to NATS could not be made")]
+pub struct NatsError(#[from] async_nats::ConnectError);
+
+/// Connects, once: a caller that may start before the server tries again. With a `tls://` address
+/// the connection is encrypted and the server's certificate checked against the system's roots.
+/// User and password, or a token, may stand in the address. A connection that is lost later is
+/// made again without end.
+///
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub async fn connect(url: &str) -> Result<Client, NatsError> {
+    let client = ConnectOptions::new()
+        .name(concat!("kmrl-gateway/", env!("CARGO_PKG_VERSION")))
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .max_reconnects(None)
+        .reconnect_delay_callback(reconnect_delay)
+        .event_callback(|event| async move { log(&event) })
+        .connect(url)
+        .await?;
+    Ok(client)
+}
+
+fn reconnect_delay(attempts: usize) -> Duration {
+    let step = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+    Duration::from_millis(100)
+        .saturating_mul(step)
+        .min(LONGEST_RECONNECT)
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Connected => tracing::info!("connected to NATS"),
+        Event::Disconnected => tracing::warn!("the connection to NATS is lost; trying again"),
+        Event::Closed => tracing::info!("the connection to NATS is closed"),
+        other => tracing::debug!(event = %other, "NATS"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reconnect_is_at_once_and_later_ones_are_bounded() {
+        assert_eq!(reconnect_delay(1), Duration::ZERO);
+        assert_eq!(reconnect_delay(3), Duration::from_millis(200));
+        assert_eq!(reconnect_delay(usize::MAX), LONGEST_RECONNECT);
+    }
+}

@@ -1,0 +1,199 @@
+//! What an attempt tells the document: that it starts, and how it ended.
+//!
+//! Each outcome has an idempotency key, `job:{job}:{attempt}:{outcome}`, and is told until it is
+//! heard. A refusal is an answer: the document has moved on, and the work is dropped.
+
+use super::attempt::Setback;
+use super::claim::Claim;
+use super::fetch::reason;
+use super::pause::Backoff;
+use super::{Outcome, Worker};
+use crate::commands::{CommandError, CommandOptions};
+use crate::event_store::{CommandMetadata, Idempotency};
+use crate::ports::JobMessage;
+use kmrl_domain::DocumentCommand;
+use kmrl_domain::command::{RecordExtraction, RecordFailure, RetryPolicy, StartProcessing};
+use kmrl_domain::decide::{Refusal, StartRefusal};
+use kmrl_domain::values::{Attempt, FailureReason};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// Who works, as the log says it.
+const ACTOR: &str = "system:worker";
+/// Wait before an attempt whose number was behind is made again.
+const AFTER_CATCH_UP: Duration = Duration::from_millis(100);
+
+/// Tells the commands of one attempt.
+pub(super) struct Recorder<'a> {
+    worker: &'a Worker,
+    job: &'a JobMessage,
+    claim: &'a Claim,
+}
+
+/// What came of the command to start.
+pub(super) enum Start {
+    /// The attempt is on.
+    Started,
+    /// There is nothing to start; the outcome says how the delivery ends.
+    Not(Outcome),
+}
+
+/// What came of a command.
+enum Told {
+    /// It is in the log, now or since before.
+    Recorded,
+    Refused(Refusal),
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) const fn new(worker: &'a Worker, job: &'a JobMessage, claim: &'a Claim) -> Self {
+        Self { worker, job, claim }
+    }
+
+    const fn attempt(&self) -> Attempt {
+        Attempt {
+            run: self.job.run,
+            attempt: self.claim.attempt,
+        }
+    }
+
+    /// Starts the attempt.
+    pub(super) async fn start(&self) -> Result<Start, Setback> {
+        let command = DocumentCommand::StartProcessing(StartProcessing {
+            attempt: self.attempt(),
+            worker: self.worker.settings.name.clone(),
+            at: self.worker.clock.now(),
+        });
+        let refusal = match self.tell(command, None).await? {
+            Told::Recorded => return Ok(Start::Started),
+            Told::Refused(refusal) => refusal,
+        };
+        if let Refusal::Start(StartRefusal::Superseded { current, .. }) = refusal
+            && current.run == self.job.run
+        {
+            if current.attempt == self.claim.attempt {
+                // The claim is ours, so the start is too, though its answer was lost (or, with
+                // every worker lost, whoever might have given it).
+                return Ok(Start::Started);
+            }
+            self.claim
+                .catch_up(current.attempt)
+                .await
+                .map_err(Setback::at("counting on from the document's attempts"))?;
+            return Ok(Start::Not(Outcome::RetryAfter(AFTER_CATCH_UP)));
+        }
+        tracing::info!(%refusal, "there is nothing to start");
+        Ok(Start::Not(match refusal {
+            Refusal::Unknown => Outcome::GiveUp,
+            _ => Outcome::Done,
+        }))
+    }
+
+    /// Records the text.
+    pub(super) async fn extracted(&self, command: RecordExtraction) -> Result<Outcome, Setback> {
+        let key = self.key("extracted", &command.text.sha256);
+        self.outcome(DocumentCommand::RecordExtraction(command), key)
+            .await
+    }
+
+    /// Records a failure.
+    pub(super) async fn failed(
+        &self,
+        reason: FailureReason,
+        retry: RetryPolicy,
+    ) -> Result<Outcome, Setback> {
+        let key = self.key("failed", &reason.code);
+        let command = DocumentCommand::RecordFailure(RecordFailure {
+            attempt: self.attempt(),
+            reason,
+            retry,
+            at: self.worker.clock.now(),
+        });
+        self.outcome(command, key).await
+    }
+
+    /// Records that every attempt was started and none came back: nobody else is left to say so.
+    pub(super) async fn workers_lost(&self) -> Result<Outcome, Setback> {
+        // The last one may have been lost between its claim and its start.
+        if let Start::Not(outcome) = self.start().await? {
+            return Ok(outcome);
+        }
+        tracing::error!(
+            attempt = self.claim.attempt,
+            "every worker on a job was lost"
+        );
+        let detail = "each worker that tried was lost before it could say how it went";
+        self.failed(reason("worker_lost", detail), RetryPolicy::Never)
+            .await
+    }
+
+    async fn outcome(
+        &self,
+        command: DocumentCommand,
+        key: Idempotency,
+    ) -> Result<Outcome, Setback> {
+        if let Told::Refused(refusal) = self.tell(command, Some(key)).await? {
+            tracing::info!(%refusal, "an outcome came too late and is dropped");
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Tells a command until the store has heard it. Ends otherwise only by being cancelled, or by
+    /// an error that waiting does not mend.
+    async fn tell(
+        &self,
+        command: DocumentCommand,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Told, Setback> {
+        let mut backoff = Backoff::endless();
+        loop {
+            let options = CommandOptions {
+                metadata: self.metadata(),
+                if_version: None,
+                idempotency: idempotency.clone(),
+                private: None,
+            };
+            let result = self
+                .worker
+                .commands
+                .execute(self.job.document_id, command.clone(), options)
+                .await;
+            match result {
+                // A reused key: this attempt has an outcome of this kind, worded otherwise.
+                Ok(_) | Err(CommandError::KeyReused) => return Ok(Told::Recorded),
+                Err(CommandError::Refused(refusal)) => return Ok(Told::Refused(refusal)),
+                Err(
+                    error @ (CommandError::Unavailable { .. }
+                    | CommandError::Overloaded
+                    | CommandError::Conflict),
+                ) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a command was not taken; it is told again"
+                    );
+                    backoff.wait().await;
+                }
+                Err(error) => return Err(Setback::at("telling the document")(error)),
+            }
+        }
+    }
+
+    fn metadata(&self) -> CommandMetadata {
+        CommandMetadata {
+            actor: ACTOR.to_owned(),
+            key_id: None,
+            request_id: None,
+            correlation_id: self.job.correlation_id.clone(),
+            // A job's id is the position of the event that asked for it.
+            causation_id: Some(self.job.job_id.to_string()),
+            traceparent: self.job.traceparent.clone(),
+        }
+    }
+
+    fn key(&self, outcome: &str, content: &str) -> Idempotency {
+        Idempotency {
+            key: format!("job:{}:{}:{outcome}", self.job.job_id, self.claim.attempt),
+            fingerprint: Sha256::digest(content.as_bytes()).into(),
+        }
+    }
+}

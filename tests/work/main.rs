@@ -1,0 +1,14 @@
+//! Relay, queue and workers on a real PostgreSQL and a real nats-server: priorities, claims,
+//! retries, and what is left when something dies at the wrong moment.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod faults;
+mod nats;
+mod queue;
+mod reader;
+mod relay;
+mod scene;
+mod signals;
+mod worker;
