@@ -23,15 +23,15 @@ const MOST_TRIES: u32 = 8;
 /// Wait before the second try; doubled for each further one, unless the gateway says how long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Between two looks whether a document is processed.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// With `--wait`, the longest wait for one document after the last upload.
-const LONGEST_PROCESSING: Duration = Duration::from_secs(30 * 60);
+const LONGEST_PROCESSING: Duration = Duration::from_mins(30);
 /// To connect; the transfer itself may take as long as it moves.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// Longest time without a byte of an answer once a request was sent.
-const READ_LIMIT: Duration = Duration::from_secs(120);
+const READ_LIMIT: Duration = Duration::from_mins(2);
 
 /// What to upload.
 #[derive(Clone, Debug, clap::Args)]

@@ -150,13 +150,16 @@ impl Watcher {
     fn request(&self) -> Result<Request, CliError> {
         let mut url = self.url.clone();
         if let Some(after) = self.cursor {
-            url.query_pairs_mut().append_pair("after", &after.to_string());
+            url.query_pairs_mut()
+                .append_pair("after", &after.to_string());
         }
         let mut request = url
             .as_str()
             .into_client_request()
             .map_err(|e| CliError::failed(format!("making a request to {url}"), e))?;
-        request.headers_mut().insert("x-api-key", self.api_key.clone());
+        request
+            .headers_mut()
+            .insert("x-api-key", self.api_key.clone());
         Ok(request)
     }
 
@@ -253,7 +256,10 @@ impl Told<'_> {
                 let (source, status) = (self.source.as_deref(), self.status.as_deref());
                 let (source, status) = (source.unwrap_or_default(), status.unwrap_or_default());
                 let progress = self.progress.unwrap_or_default();
-                write!(line, "{time} {id} {source:<12} {status:<10} {progress:>3}%  {message}")
+                write!(
+                    line,
+                    "{time} {id} {source:<12} {status:<10} {progress:>3}%  {message}"
+                )
             }
             ("system_status", _) => {
                 let position = self.position.unwrap_or_default();
@@ -263,7 +269,11 @@ impl Told<'_> {
             _ => return None,
         }
         .ok()?;
-        Some(line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+        Some(
+            line.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect(),
+        )
     }
 }
 

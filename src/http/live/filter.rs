@@ -226,15 +226,25 @@ mod tests {
             assert!(query(pairs).is_err(), "{pairs:?}");
         }
         assert!(full.for_document(id).is_err());
-        assert_eq!(Query::default().for_document(id).unwrap().document_id, Some(id));
+        assert_eq!(
+            Query::default().for_document(id).unwrap().document_id,
+            Some(id)
+        );
     }
 
     #[test]
     fn every_filter_must_agree() {
         let passes = |pairs: &[(&str, &str)]| Filter::new(query(pairs).unwrap()).passes(&event(1));
-        let (one, two) = (Uuid::from_u128(1).to_string(), Uuid::from_u128(2).to_string());
+        let (one, two) = (
+            Uuid::from_u128(1).to_string(),
+            Uuid::from_u128(2).to_string(),
+        );
         assert!(passes(&[]));
-        assert!(passes(&[("document_id", &one), ("source", "maximo"), ("status", "processed")]));
+        assert!(passes(&[
+            ("document_id", &one),
+            ("source", "maximo"),
+            ("status", "processed")
+        ]));
         assert!(passes(&[("department", "finance")]));
         for pair in [
             ("document_id", two.as_str()),
@@ -265,10 +275,16 @@ mod tests {
             assert_eq!(filter.subscribe(Uuid::from_u128(n)), Ok(()));
         }
         assert_eq!(filter.subscribe(Uuid::from_u128(0)), Ok(()));
-        assert_eq!(filter.subscribe(Uuid::max()), Err(SubscriptionRefused::TooMany));
+        assert_eq!(
+            filter.subscribe(Uuid::max()),
+            Err(SubscriptionRefused::TooMany)
+        );
         let one = Query::default().for_document(Uuid::from_u128(1)).unwrap();
         let mut filter = Filter::new(one);
-        assert_eq!(filter.subscribe(Uuid::from_u128(2)), Err(SubscriptionRefused::OneDocument));
+        assert_eq!(
+            filter.subscribe(Uuid::from_u128(2)),
+            Err(SubscriptionRefused::OneDocument)
+        );
         assert_eq!(filter.subscribe(Uuid::from_u128(1)), Ok(()));
     }
 }

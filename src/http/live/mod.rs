@@ -62,7 +62,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 /// documents subscribed to are told of), `unsubscribe_document`, `ping`, `get_status` and
 /// `get_stats`.
 #[utoipa::path(
-    get, path = "/ws", tag = "live",
+    get, path = "/ws", operation_id = "follow_all", tag = "live",
     params(
         ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
         ("source" = Option<String>, Query, description = "Only documents of this source"),
@@ -91,7 +91,7 @@ async fn all(
 ///
 /// As `/ws`. The name is the client's own; it grants and limits nothing.
 #[utoipa::path(
-    get, path = "/ws/{user_id}", tag = "live",
+    get, path = "/ws/{user_id}", operation_id = "follow_as_user", tag = "live",
     params(
         ("user_id" = String, Path, description = "Whatever the client calls itself, up to 128 bytes"),
         ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
@@ -126,7 +126,7 @@ async fn of_user(
 ///
 /// As `/ws`, for one document.
 #[utoipa::path(
-    get, path = "/ws/documents/{id}", tag = "live",
+    get, path = "/ws/documents/{id}", operation_id = "follow_document", tag = "live",
     params(
         ("id" = Uuid, Path, description = "The document"),
         ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
@@ -171,7 +171,11 @@ async fn open(
         Problem::new(ProblemType::UpgradeRequired).detail(rejection.body_text())
     })?;
     let hub = state.live.clone();
-    let head = hub.log().head().await.map_err(|error| unavailable(&error))?;
+    let head = hub
+        .log()
+        .head()
+        .await
+        .map_err(|error| unavailable(&error))?;
     if let Some(after) = query.after.filter(|after| *after > head) {
         let detail = format!("position {after} is beyond the end of the log, {head}");
         return Err(Problem::new(ProblemType::InvalidParameter).detail(detail));
@@ -193,8 +197,8 @@ async fn open(
 }
 
 fn query(pairs: Pairs) -> Result<Query, Problem> {
-    let RawQuery(pairs) = pairs
-        .map_err(|e| Problem::new(ProblemType::InvalidParameter).detail(e.body_text()))?;
+    let RawQuery(pairs) =
+        pairs.map_err(|e| Problem::new(ProblemType::InvalidParameter).detail(e.body_text()))?;
     Query::parse(&pairs).map_err(bad_query)
 }
 

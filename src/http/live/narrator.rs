@@ -14,7 +14,6 @@ use uuid::Uuid;
 const REMEMBERED: usize = 4_096;
 
 /// Makes messages of events. One reader of the log has one.
-#[derive(Debug)]
 pub struct Narrator {
     log: EventLog,
     memory: Memory,
@@ -60,7 +59,9 @@ impl Narrator {
         let told = update::of_event(id, recorded, &event, &known);
         self.memory.put(id, known);
         Ok(told
-            .inspect_err(|error| tracing::error!(position = recorded.position, %error, "writing a message"))
+            .inspect_err(
+                |error| tracing::error!(position = recorded.position, %error, "writing a message"),
+            )
             .ok())
     }
 
@@ -137,7 +138,10 @@ mod tests {
             memory.put(Uuid::from_u128(n), Known::default());
             memory.put(Uuid::from_u128(n), Known::default());
         }
-        assert_eq!((memory.known.len(), memory.order.len()), (REMEMBERED, REMEMBERED));
+        assert_eq!(
+            (memory.known.len(), memory.order.len()),
+            (REMEMBERED, REMEMBERED)
+        );
         assert!(memory.get(Uuid::from_u128(0)).is_none());
         assert!(memory.get(Uuid::from_u128(1)).is_some());
     }

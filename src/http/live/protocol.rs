@@ -59,9 +59,10 @@ impl ClientFault {
                 "too_many_subscriptions",
                 "A connection may subscribe to 1,000 documents.",
             ),
-            Self::Subscription(SubscriptionRefused::None) => {
-                ("not_subscribed", "There is no subscription to this document.")
-            }
+            Self::Subscription(SubscriptionRefused::None) => (
+                "not_subscribed",
+                "There is no subscription to this document.",
+            ),
             Self::Unavailable => ("unavailable", "This cannot be read just now; ask again."),
         }
     }
@@ -99,7 +100,7 @@ pub fn parse(text: &str) -> Result<Request, ClientFault> {
 /// What a client is told beside `document_update`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Told<'a, S> {
+pub enum Told<S> {
     /// On connecting and when asked for.
     SystemStatus {
         /// `operational`.
@@ -121,7 +122,7 @@ pub enum Told<'a, S> {
     /// When asked for.
     ProcessingStats {
         /// As `/api/v1/documents/statistics`.
-        statistics: &'a S,
+        statistics: S,
         /// Now.
         #[serde(with = "time::serde::rfc3339")]
         timestamp: OffsetDateTime,
@@ -161,7 +162,7 @@ pub enum Told<'a, S> {
     },
 }
 
-impl<S> From<ClientFault> for Told<'_, S> {
+impl<S> From<ClientFault> for Told<S> {
     fn from(fault: ClientFault) -> Self {
         let (code, message) = fault.words();
         Self::Error { code, message }
@@ -185,7 +186,10 @@ mod tests {
             (with_id("ping"), Request::Ping),
             (r#"{"type":"ping"}"#.into(), Request::Ping),
             (r#"{"type":"get_status"}"#.into(), Request::Status),
-            (r#"{"t\u0079pe":"get_st\u0061ts"}"#.into(), Request::Statistics),
+            (
+                r#"{"t\u0079pe":"get_st\u0061ts"}"#.into(),
+                Request::Statistics,
+            ),
         ];
         for (text, request) in cases {
             assert_eq!(parse(&text), Ok(request), "{text}");
@@ -204,9 +208,18 @@ mod tests {
             (r#"{"type":"ping"} {"#, ClientFault::Malformed),
             (&deep, ClientFault::Malformed),
             (r#"{"type":"reboot"}"#, ClientFault::UnknownType),
-            (r#"{"type":"subscribe_document"}"#, ClientFault::BadDocumentId),
-            (r#"{"type":"subscribe_document","document_id":7}"#, ClientFault::BadDocumentId),
-            (r#"{"type":"subscribe_document","document_id":"7"}"#, ClientFault::BadDocumentId),
+            (
+                r#"{"type":"subscribe_document"}"#,
+                ClientFault::BadDocumentId,
+            ),
+            (
+                r#"{"type":"subscribe_document","document_id":7}"#,
+                ClientFault::BadDocumentId,
+            ),
+            (
+                r#"{"type":"subscribe_document","document_id":"7"}"#,
+                ClientFault::BadDocumentId,
+            ),
         ];
         for (text, fault) in cases {
             assert_eq!(parse(text), Err(fault), "{text}");
@@ -216,17 +229,26 @@ mod tests {
     #[test]
     fn what_is_told_has_the_forms_promised() {
         let timestamp = datetime!(2026-03-01 10:00 UTC);
-        let json = |told: Told<'_, Value>| serde_json::to_value(told).unwrap();
+        let json = |told: Told<Value>| serde_json::to_value(told).unwrap();
         assert_eq!(
-            json(Told::Checkpoint { position: 9, timestamp }),
+            json(Told::Checkpoint {
+                position: 9,
+                timestamp
+            }),
             json!({"type": "checkpoint", "position": 9, "timestamp": "2026-03-01T10:00:00Z"})
         );
         assert_eq!(
-            json(Told::ProcessingStats { statistics: &json!({"total": 3}), timestamp }),
+            json(Told::ProcessingStats {
+                statistics: json!({"total": 3}),
+                timestamp
+            }),
             json!({"type": "processing_stats", "statistics": {"total": 3}, "timestamp": "2026-03-01T10:00:00Z"})
         );
         assert_eq!(
-            json(Told::Subscribed { document_id: ID, position: 4 }),
+            json(Told::Subscribed {
+                document_id: ID,
+                position: 4
+            }),
             json!({"type": "subscribed", "document_id": ID, "position": 4})
         );
         let fault = json(ClientFault::BadDocumentId.into());

@@ -9,17 +9,17 @@ use super::hub::{LiveHub, Place};
 use super::narrator::Narrator;
 use super::protocol::{self, ClientFault, LARGEST_MESSAGE, Request, Told};
 use super::update::LiveEvent;
+use crate::event_store::EventLog;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures::{SinkExt, StreamExt};
 use kmrl_projections::query::Statistics;
-use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 
 /// A client that takes nothing for this long is closed; it can resume by `?after=`.
-const LONGEST_WRITE: Duration = Duration::from_secs(60);
+const LONGEST_WRITE: Duration = Duration::from_mins(1);
 /// For the closing handshake.
 const LONGEST_CLOSE: Duration = Duration::from_secs(2);
 /// Messages written between two flushes.
@@ -40,7 +40,10 @@ const SLOW: End = End::Close(close_code::AGAIN, "too slow: resume by ?after=");
 const SILENT: End = End::Close(close_code::POLICY, "two pings were not answered");
 const TOO_BIG: End = End::Close(close_code::SIZE, "a message may have 16 KiB");
 const BINARY: End = End::Close(close_code::UNSUPPORTED, "messages are JSON text");
-const FAILED: End = End::Close(close_code::ERROR, "the log cannot be read: resume by ?after=");
+const FAILED: End = End::Close(
+    close_code::ERROR,
+    "the log cannot be read: resume by ?after=",
+);
 
 /// One connection.
 pub(super) struct Connection {
@@ -92,7 +95,7 @@ impl Connection {
     }
 
     async fn greet(&mut self, head: i64) -> Result<(), End> {
-        let status = self.status(head).await;
+        let status = status(&self.hub, head, self.feed.cursor()).await;
         self.say(&status).await
     }
 
@@ -123,7 +126,8 @@ impl Connection {
         if events.is_empty() {
             return Ok(());
         }
-        self.write(events.iter().map(|e| Message::Text(e.json.clone()))).await
+        let messages = events.iter().map(|e| Message::Text(e.json.clone()));
+        self.write(messages.collect()).await
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -132,7 +136,7 @@ impl Connection {
         }
         self.unanswered += 1;
         let silent_at = self.silent_at;
-        self.write([Message::Ping(Vec::new().into())]).await?;
+        self.write(vec![Message::Ping(Vec::new().into())]).await?;
         // A ping tells the client nothing: it is silence all the same.
         self.silent_at = silent_at;
         Ok(())
@@ -167,21 +171,17 @@ impl Connection {
     async fn answer(&mut self, text: &str) -> Result<(), End> {
         let timestamp = self.hub.clock().now();
         let position = self.feed.cursor();
-        let statistics;
         let told = match protocol::parse(text) {
             Ok(Request::Ping) => Told::Pong { timestamp },
             Ok(Request::Status) => match self.hub.log().head().await {
-                Ok(head) => self.status(head).await,
+                Ok(head) => status(&self.hub, head, position).await,
                 Err(error) => unavailable(&error),
             },
             Ok(Request::Statistics) => match self.hub.read().statistics().await {
-                Ok(read) => {
-                    statistics = read;
-                    Told::ProcessingStats {
-                        statistics: &statistics,
-                        timestamp,
-                    }
-                }
+                Ok(statistics) => Told::ProcessingStats {
+                    statistics,
+                    timestamp,
+                },
                 Err(error) => unavailable(&error),
             },
             Ok(Request::Subscribe(document_id)) => match self.filter.subscribe(document_id) {
@@ -200,33 +200,17 @@ impl Connection {
         self.say(&told).await
     }
 
-    async fn status<'a>(&self, head: i64) -> Told<'a, Statistics> {
-        let visible = match self.hub.read().visible_position().await {
-            Ok(visible) => visible,
-            Err(error) => return unavailable(&error),
-        };
-        Told::SystemStatus {
-            status: "operational",
-            version: env!("CARGO_PKG_VERSION"),
-            head,
-            visible_position: visible,
-            position: self.feed.cursor(),
-            connections: self.hub.connections().total,
-            timestamp: self.hub.clock().now(),
-        }
-    }
-
-    async fn say<S: Serialize>(&mut self, told: &Told<'_, S>) -> Result<(), End> {
+    async fn say(&mut self, told: &Told<Statistics>) -> Result<(), End> {
         let json = serde_json::to_string(told).map_err(|error| {
             tracing::error!(%error, "writing a message to a subscriber");
             FAILED
         })?;
-        self.write([Message::text(json)]).await
+        self.write(vec![Message::text(json)]).await
     }
 
     /// Writes messages and flushes. Blocks while the client does not read, up to a limit: what
     /// waits meanwhile is bounded by the batch and by the ring, not by the client.
-    async fn write(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), End> {
+    async fn write(&mut self, messages: Vec<Message>) -> Result<(), End> {
         let socket = &mut self.socket;
         let writing = async {
             for message in messages {
@@ -257,18 +241,14 @@ impl Connection {
             }
             let until = Instant::now() + LONGEST_CLOSE / 2;
             while let Some(Ok(_)) = socket.next().await {}
-            if code_needs_time(&end) {
+            // After a message too big to be read, not even the client's going can be read.
+            if matches!(end, End::Close(close_code::SIZE, _)) {
                 sleep_until(until).await;
             }
         };
         // Too late is as good as gone.
         drop(timeout(LONGEST_CLOSE, closing).await);
     }
-}
-
-/// After a message that was too big, nothing can be read any more, not even the client's going.
-const fn code_needs_time(end: &End) -> bool {
-    matches!(end, End::Close(close_code::SIZE, _))
 }
 
 /// The next messages that pass the filter: a page of the log while there is something to replay,
@@ -284,28 +264,26 @@ async fn next(
         return live(feed, filter).await;
     };
     let narrator = narrator.get_or_insert_with(|| Narrator::new(hub.log().clone()));
-    replay(hub, range, filter, narrator)
-        .await
-        .map(|(events, through)| {
+    match replay(hub.log(), range, filter, narrator).await {
+        Ok((events, through)) => {
             feed.replayed(through);
-            events
-        })
-        .map_err(|error| {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "a live connection ends"
-            );
-            FAILED
-        })
+            Ok(events)
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "a live connection ends");
+            Err(FAILED)
+        }
+    }
 }
 
 async fn replay(
-    hub: &LiveHub,
+    log: &EventLog,
     range: (i64, i64),
     filter: &Filter,
     narrator: &mut Narrator,
 ) -> Result<(Vec<Arc<LiveEvent>>, i64), ReplayError> {
-    let (recorded, through) = catch_up::page(hub.log(), range, filter.document()).await?;
+    let (recorded, through) = catch_up::page(log, range, filter.document()).await?;
     let mut events = Vec::new();
     for event in &recorded {
         let told = narrator
@@ -328,7 +306,10 @@ async fn live(feed: &mut Feed, filter: &Filter) -> Result<Vec<Arc<LiveEvent>>, E
             Received::Event(event) if filter.passes(&event) => events.push(event),
             Received::Event(_) => {}
             Received::Behind => {
-                tracing::debug!(cursor = feed.cursor(), "a subscriber fell behind and replays");
+                tracing::debug!(
+                    cursor = feed.cursor(),
+                    "a subscriber fell behind and replays"
+                );
                 return Ok(events);
             }
             // Only when the hub is gone.
@@ -344,7 +325,22 @@ async fn live(feed: &mut Feed, filter: &Filter) -> Result<Vec<Arc<LiveEvent>>, E
     }
 }
 
-fn unavailable<S>(error: &(dyn std::error::Error + 'static)) -> Told<'static, S> {
+async fn status(hub: &LiveHub, head: i64, position: i64) -> Told<Statistics> {
+    match hub.read().visible_position().await {
+        Ok(visible_position) => Told::SystemStatus {
+            status: "operational",
+            version: env!("CARGO_PKG_VERSION"),
+            head,
+            visible_position,
+            position,
+            connections: hub.connections().total,
+            timestamp: hub.clock().now(),
+        },
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Told<Statistics> {
     tracing::warn!(error, "a subscriber's question cannot be answered");
     ClientFault::Unavailable.into()
 }
@@ -353,9 +349,7 @@ fn unavailable<S>(error: &(dyn std::error::Error + 'static)) -> Told<'static, S>
 fn broken(error: axum::Error) -> End {
     match error.into_inner().downcast_ref::<tungstenite::Error>() {
         Some(tungstenite::Error::Capacity(_)) => TOO_BIG,
-        Some(tungstenite::Error::Utf8(_)) => {
-            End::Close(close_code::INVALID, "text must be UTF-8")
-        }
+        Some(tungstenite::Error::Utf8(_)) => End::Close(close_code::INVALID, "text must be UTF-8"),
         Some(tungstenite::Error::Protocol(_)) => {
             End::Close(close_code::PROTOCOL, "the frames are not those of RFC 6455")
         }

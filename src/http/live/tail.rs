@@ -165,7 +165,7 @@ struct Held(VecDeque<Progress>);
 
 impl Held {
     fn put(&mut self, report: Progress) {
-        drop(self.take(report.document_id));
+        self.0.retain(|p| p.document_id != report.document_id);
         if self.0.len() >= HELD {
             self.0.pop_front();
         }

@@ -5,9 +5,9 @@
 
 use crate::signals::Progress;
 use axum::extract::ws::Utf8Bytes;
+use kmrl_domain::RecordedEvent;
 use kmrl_domain::event::{DocumentEvent, Failed};
 use kmrl_domain::values::Status;
-use kmrl_domain::RecordedEvent;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -131,7 +131,11 @@ pub fn of_event(
         kind: "document_update",
         document_id,
         status: known.status,
-        progress: if known.status == Status::Processed { 100 } else { 0 },
+        progress: if known.status == Status::Processed {
+            100
+        } else {
+            0
+        },
         message: message(event),
         timestamp: recorded.recorded_at,
         source: &known.source,
@@ -216,18 +220,23 @@ fn failure(e: &Failed) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use kmrl_domain::PrivateDigest;
     use kmrl_domain::event::{
         Corrected, Extracted, ProcessingStarted, ReprocessingRequested, Uploaded, Withdrawn,
     };
     use kmrl_domain::values::{Attempt, Blob, FailureReason, Priority, TextRef};
-    use kmrl_domain::PrivateDigest;
     use serde_json::{Value, json};
     use std::collections::HashMap;
     use time::macros::datetime;
 
     const AT: OffsetDateTime = datetime!(2026-03-01 10:00 UTC);
 
-    pub fn recorded(position: i64, id: Uuid, sequence: i64, event: &DocumentEvent) -> RecordedEvent {
+    pub fn recorded(
+        position: i64,
+        id: Uuid,
+        sequence: i64,
+        event: &DocumentEvent,
+    ) -> RecordedEvent {
         RecordedEvent {
             position,
             aggregate_type: "document".into(),
@@ -361,7 +370,10 @@ pub(super) mod tests {
                 line("failed", 0, &format!("{why}; given up")),
             ]
         );
-        assert!(all.iter().all(|m| m["source"] == "scan" && m.get("change").is_none()));
+        assert!(
+            all.iter()
+                .all(|m| m["source"] == "scan" && m.get("change").is_none())
+        );
     }
 
     #[test]
@@ -382,7 +394,10 @@ pub(super) mod tests {
         ]);
         assert_eq!(says(&all[2]), ("processed".into(), 100, "corrected".into()));
         assert_eq!(all[2]["change"], "corrected");
-        assert_eq!(says(&all[3]), ("processed".into(), 100, "withdrawn: sent twice".into()));
+        assert_eq!(
+            says(&all[3]),
+            ("processed".into(), 100, "withdrawn: sent twice".into())
+        );
         assert_eq!(all[3]["change"], "withdrawn");
     }
 
@@ -402,7 +417,10 @@ pub(super) mod tests {
         let live = of_progress(&progress, 12, &known).unwrap();
         assert!(live.transient && live.position == 12);
         let message: Value = serde_json::from_str(&live.json).unwrap();
-        assert_eq!(says(&message), ("processing".into(), 25, "page 3 of 12".into()));
+        assert_eq!(
+            says(&message),
+            ("processing".into(), 25, "page 3 of 12".into())
+        );
         assert!(message.get("position").is_none() && message.get("version").is_none());
     }
 }
