@@ -1,0 +1,212 @@
+//! Live updates by WebSocket: `/ws`, `/ws/{user_id}` and `/ws/documents/{id}`.
+//!
+//! Owns what is checked before the upgrade. `tail` reads the log once for all connections into
+//! the `ring`; `catch_up` gives a connection what it missed and then what is new; `socket` talks
+//! to the client; `update` and `protocol` are the words, `filter` who gets which.
+
+pub mod catch_up;
+pub mod filter;
+pub mod hub;
+pub mod narrator;
+pub mod protocol;
+pub mod ring;
+mod socket;
+mod tail;
+pub mod update;
+
+pub use hub::{Connections, HubError, LiveHub, Path as LivePath};
+
+use super::auth::Principal;
+use super::problem::{Problem, ProblemType};
+use super::state::ApiState;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Path, Query as RawQuery, State, WebSocketUpgrade};
+use axum::response::Response;
+use filter::{Filter, Query};
+use socket::Connection;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+/// Frames larger than this are not even read; those between this and
+/// [`protocol::LARGEST_MESSAGE`] are read, so that the closing handshake can follow.
+const LARGEST_FRAME: usize = 64 * 1024;
+/// Read buffer of a connection, in bytes. Clients say little.
+const READ_BUFFER: usize = 4 * 1024;
+/// Most bytes waiting in a connection's write buffer.
+const WRITE_BUFFER: usize = 256 * 1024;
+/// Longest `user_id`, in bytes.
+const LONGEST_USER: usize = 128;
+
+type Pairs = Result<RawQuery<Vec<(String, String)>>, QueryRejection>;
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
+/// The three paths with their documentation.
+#[must_use]
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(all))
+        .routes(routes!(of_user))
+        .routes(routes!(of_document))
+}
+
+/// Follow all documents
+///
+/// A WebSocket of JSON text messages. First comes `system_status`, then a `document_update` for
+/// each event of a document, in the order of the log and each once, and progress within jobs
+/// (without a position). After some silence comes a `checkpoint` with the position reached.
+/// Reconnect with `?after=` the last position seen to miss nothing.
+///
+/// The client may send `{"type":"subscribe_document","document_id":…}` (from then on only
+/// documents subscribed to are told of), `unsubscribe_document`, `ping`, `get_status` and
+/// `get_stats`.
+#[utoipa::path(
+    get, path = "/ws", operation_id = "follow_all", tag = "live",
+    params(
+        ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
+        ("source" = Option<String>, Query, description = "Only documents of this source"),
+        ("department" = Option<String>, Query, description = "Only documents of this department"),
+        ("status" = Option<String>, Query, description = "Only messages with this status: queued, processing, processed, failed"),
+        ("document_id" = Option<Uuid>, Query, description = "Only this document"),
+    ),
+    responses(
+        (status = 101, description = "Switched to WebSocket"),
+        (status = 400, description = "A query parameter is unknown or wrong"),
+        (status = 401, description = "The key is missing or wrong"),
+        (status = 426, description = "The request is no WebSocket upgrade"),
+        (status = 503, description = "The log cannot be read just now"),
+    ),
+)]
+async fn all(
+    State(state): State<ApiState>,
+    _principal: Principal,
+    pairs: Pairs,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    open(&state, LivePath::All, query(pairs)?, upgrade).await
+}
+
+/// Follow all documents, under a name
+///
+/// As `/ws`. The name is the client's own; it grants and limits nothing.
+#[utoipa::path(
+    get, path = "/ws/{user_id}", operation_id = "follow_as_user", tag = "live",
+    params(
+        ("user_id" = String, Path, description = "Whatever the client calls itself, up to 128 bytes"),
+        ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
+        ("source" = Option<String>, Query, description = "Only documents of this source"),
+        ("department" = Option<String>, Query, description = "Only documents of this department"),
+        ("status" = Option<String>, Query, description = "Only messages with this status: queued, processing, processed, failed"),
+        ("document_id" = Option<Uuid>, Query, description = "Only this document"),
+    ),
+    responses(
+        (status = 101, description = "Switched to WebSocket"),
+        (status = 400, description = "The name or a query parameter is wrong"),
+        (status = 401, description = "The key is missing or wrong"),
+        (status = 426, description = "The request is no WebSocket upgrade"),
+        (status = 503, description = "The log cannot be read just now"),
+    ),
+)]
+async fn of_user(
+    State(state): State<ApiState>,
+    _principal: Principal,
+    Path(user_id): Path<String>,
+    pairs: Pairs,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    if user_id.len() > LONGEST_USER || user_id.chars().any(char::is_control) {
+        let detail = "`user_id` may have 128 bytes and no control characters";
+        return Err(Problem::new(ProblemType::InvalidParameter).detail(detail));
+    }
+    open(&state, LivePath::User, query(pairs)?, upgrade).await
+}
+
+/// Follow one document
+///
+/// As `/ws`, for one document.
+#[utoipa::path(
+    get, path = "/ws/documents/{id}", operation_id = "follow_document", tag = "live",
+    params(
+        ("id" = Uuid, Path, description = "The document"),
+        ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
+        ("source" = Option<String>, Query, description = "Only when it is of this source"),
+        ("department" = Option<String>, Query, description = "Only while it is of this department"),
+        ("status" = Option<String>, Query, description = "Only messages with this status: queued, processing, processed, failed"),
+    ),
+    responses(
+        (status = 101, description = "Switched to WebSocket"),
+        (status = 400, description = "The id is no UUID or a query parameter is wrong"),
+        (status = 401, description = "The key is missing or wrong"),
+        (status = 404, description = "There is no such document"),
+        (status = 426, description = "The request is no WebSocket upgrade"),
+        (status = 503, description = "The document cannot be looked up just now"),
+    ),
+)]
+async fn of_document(
+    State(state): State<ApiState>,
+    _principal: Principal,
+    Path(id): Path<String>,
+    pairs: Pairs,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    let id = Uuid::parse_str(&id).map_err(|_| {
+        Problem::new(ProblemType::InvalidParameter).detail("the document's id must be a UUID")
+    })?;
+    let query = query(pairs)?.for_document(id).map_err(bad_query)?;
+    match state.live.read().status(id).await {
+        Ok(Some(_)) => open(&state, LivePath::Document, query, upgrade).await,
+        Ok(None) => Err(Problem::new(ProblemType::DocumentNotFound)),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
+async fn open(
+    state: &ApiState,
+    path: LivePath,
+    query: Query,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|rejection| {
+        Problem::new(ProblemType::UpgradeRequired).detail(rejection.body_text())
+    })?;
+    let hub = state.live.clone();
+    let head = hub
+        .log()
+        .head()
+        .await
+        .map_err(|error| unavailable(&error))?;
+    if let Some(after) = query.after.filter(|after| *after > head) {
+        let detail = format!("position {after} is beyond the end of the log, {head}");
+        return Err(Problem::new(ProblemType::InvalidParameter).detail(detail));
+    }
+    // Before the answer: what happens once the client has it must not be missed.
+    let feed = hub.subscribe(query.after);
+    let place = hub.enter(path);
+    let upgrade = upgrade
+        .max_message_size(LARGEST_FRAME)
+        .max_frame_size(LARGEST_FRAME)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER / 4)
+        .max_write_buffer_size(WRITE_BUFFER);
+    Ok(upgrade.on_upgrade(move |socket| {
+        let tasks = hub.tasks().clone();
+        let connection = Connection::new(hub, place, feed, Filter::new(query), socket);
+        tasks.track_future(connection.run(head))
+    }))
+}
+
+fn query(pairs: Pairs) -> Result<Query, Problem> {
+    let RawQuery(pairs) =
+        pairs.map_err(|e| Problem::new(ProblemType::InvalidParameter).detail(e.body_text()))?;
+    Query::parse(&pairs).map_err(bad_query)
+}
+
+fn bad_query(refused: filter::BadQuery) -> Problem {
+    Problem::new(ProblemType::InvalidParameter).detail(refused.to_string())
+}
+
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::warn!(error, "a live connection cannot be opened");
+    Problem::new(ProblemType::Unavailable)
+}

@@ -1,0 +1,358 @@
+//! One open WebSocket: a task that writes what its feed gives and answers what the client says.
+//!
+//! Owns heartbeats, checkpoints on silence, the closing codes and the bound on a client that does
+//! not read. Which messages come, in which order, is the feed's business.
+
+use super::catch_up::{self, Feed, Received, ReplayError};
+use super::filter::Filter;
+use super::hub::{LiveHub, Place};
+use super::narrator::Narrator;
+use super::protocol::{self, ClientFault, LARGEST_MESSAGE, Request, Told};
+use super::update::LiveEvent;
+use crate::event_store::EventLog;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use futures::{SinkExt, StreamExt};
+use kmrl_projections::query::Statistics;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_tungstenite::tungstenite;
+
+/// A client that takes nothing for this long is closed; it can resume by `?after=`.
+const LONGEST_WRITE: Duration = Duration::from_mins(1);
+/// For the closing handshake.
+const LONGEST_CLOSE: Duration = Duration::from_secs(2);
+/// Messages written between two flushes.
+const BATCH: usize = 64;
+/// Pings without any sign of life after which a client is closed.
+const MISSED_PONGS: u32 = 2;
+
+/// Why a connection ends.
+enum End {
+    /// The client is gone or has said that it goes.
+    Gone,
+    /// We close, with a code.
+    Close(u16, &'static str),
+}
+
+const AWAY: End = End::Close(close_code::AWAY, "the gateway is shutting down");
+const SLOW: End = End::Close(close_code::AGAIN, "too slow: resume by ?after=");
+const SILENT: End = End::Close(close_code::POLICY, "two pings were not answered");
+const TOO_BIG: End = End::Close(close_code::SIZE, "a message may have 16 KiB");
+const BINARY: End = End::Close(close_code::UNSUPPORTED, "messages are JSON text");
+const FAILED: End = End::Close(
+    close_code::ERROR,
+    "the log cannot be read: resume by ?after=",
+);
+
+/// One connection.
+pub(super) struct Connection {
+    hub: LiveHub,
+    /// Counts this connection while it lives.
+    _place: Place,
+    feed: Feed,
+    filter: Filter,
+    /// Present while the log is replayed.
+    narrator: Option<Narrator>,
+    socket: WebSocket,
+    heartbeat: Interval,
+    unanswered: u32,
+    /// When a checkpoint is due if nothing is written before.
+    silent_at: Instant,
+}
+
+impl Connection {
+    pub(super) fn new(
+        hub: LiveHub,
+        place: Place,
+        feed: Feed,
+        filter: Filter,
+        socket: WebSocket,
+    ) -> Self {
+        let every = hub.settings().heartbeat;
+        let mut heartbeat = interval_at(Instant::now() + every, every);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            silent_at: Instant::now() + hub.settings().checkpoint,
+            hub,
+            _place: place,
+            feed,
+            filter,
+            narrator: None,
+            socket,
+            heartbeat,
+            unanswered: 0,
+        }
+    }
+
+    /// Runs until one side ends it. `head` is the log's last position at opening.
+    pub(super) async fn run(mut self, head: i64) {
+        let end = match self.greet(head).await {
+            Ok(()) => self.serve().await,
+            Err(end) => end,
+        };
+        self.finish(end).await;
+    }
+
+    async fn greet(&mut self, head: i64) -> Result<(), End> {
+        let status = status(&self.hub, head, self.feed.cursor()).await;
+        self.say(&status).await
+    }
+
+    async fn serve(&mut self) -> End {
+        loop {
+            if let Err(end) = self.turn().await {
+                return end;
+            }
+        }
+    }
+
+    /// Waits for one thing to do and does it.
+    async fn turn(&mut self) -> Result<(), End> {
+        // Each of these loses nothing when another one is first.
+        tokio::select! {
+            biased;
+            () = self.hub.stop().cancelled() => Err(AWAY),
+            said = self.socket.next() => self.hear(said).await,
+            _ = self.heartbeat.tick() => self.ping().await,
+            next = next(&self.hub, &mut self.feed, &self.filter, &mut self.narrator) => {
+                self.pass_on(next?).await
+            }
+            () = sleep_until(self.silent_at) => self.checkpoint().await,
+        }
+    }
+
+    async fn pass_on(&mut self, events: Vec<Arc<LiveEvent>>) -> Result<(), End> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let messages = events.iter().map(|e| Message::Text(e.json.clone()));
+        self.write(messages.collect()).await
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.unanswered >= MISSED_PONGS {
+            return Err(SILENT);
+        }
+        self.unanswered += 1;
+        let silent_at = self.silent_at;
+        self.write(vec![Message::Ping(Vec::new().into())]).await?;
+        // A ping tells the client nothing: it is silence all the same.
+        self.silent_at = silent_at;
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), End> {
+        let Some(position) = self.feed.checkpoint() else {
+            // Something is waiting in the ring: that will be said instead.
+            self.silent_at = Instant::now() + self.hub.settings().checkpoint;
+            return Ok(());
+        };
+        let timestamp = self.hub.clock().now();
+        self.say(&Told::Checkpoint {
+            position,
+            timestamp,
+        })
+        .await
+    }
+
+    async fn hear(&mut self, said: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        let message = said.ok_or(End::Gone)?.map_err(broken)?;
+        self.unanswered = 0;
+        match message {
+            Message::Text(text) if text.len() > LARGEST_MESSAGE => Err(TOO_BIG),
+            Message::Text(text) => self.answer(&text).await,
+            Message::Binary(_) => Err(BINARY),
+            Message::Close(_) => Err(End::Gone),
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+        }
+    }
+
+    async fn answer(&mut self, text: &str) -> Result<(), End> {
+        let timestamp = self.hub.clock().now();
+        let position = self.feed.cursor();
+        let told = match protocol::parse(text) {
+            Ok(Request::Ping) => Told::Pong { timestamp },
+            Ok(Request::Status) => match self.hub.log().head().await {
+                Ok(head) => status(&self.hub, head, position).await,
+                Err(error) => unavailable(&error),
+            },
+            Ok(Request::Statistics) => match self.hub.read().statistics().await {
+                Ok(statistics) => Told::ProcessingStats {
+                    statistics,
+                    timestamp,
+                },
+                Err(error) => unavailable(&error),
+            },
+            Ok(Request::Subscribe(document_id)) => match self.filter.subscribe(document_id) {
+                Ok(()) => Told::Subscribed {
+                    document_id,
+                    position,
+                },
+                Err(refused) => ClientFault::Subscription(refused).into(),
+            },
+            Ok(Request::Unsubscribe(document_id)) => match self.filter.unsubscribe(document_id) {
+                Ok(()) => Told::Unsubscribed { document_id },
+                Err(refused) => ClientFault::Subscription(refused).into(),
+            },
+            Err(fault) => fault.into(),
+        };
+        self.say(&told).await
+    }
+
+    async fn say(&mut self, told: &Told<Statistics>) -> Result<(), End> {
+        let json = serde_json::to_string(told).map_err(|error| {
+            tracing::error!(%error, "writing a message to a subscriber");
+            FAILED
+        })?;
+        self.write(vec![Message::text(json)]).await
+    }
+
+    /// Writes messages and flushes. Blocks while the client does not read, up to a limit: what
+    /// waits meanwhile is bounded by the batch and by the ring, not by the client.
+    async fn write(&mut self, messages: Vec<Message>) -> Result<(), End> {
+        let socket = &mut self.socket;
+        let writing = async {
+            for message in messages {
+                socket.feed(message).await?;
+            }
+            socket.flush().await
+        };
+        let written = tokio::select! {
+            written = timeout(LONGEST_WRITE, writing) => written,
+            () = self.hub.stop().cancelled() => return Err(AWAY),
+        };
+        self.silent_at = Instant::now() + self.hub.settings().checkpoint;
+        written.map_err(|_| SLOW)?.map_err(|_| End::Gone)
+    }
+
+    /// Says the code and waits for the client to go: a socket closed with unread bytes in it
+    /// would be reset, and the client would not see the code.
+    async fn finish(mut self, end: End) {
+        let Self { socket, .. } = &mut self;
+        let closing = async {
+            if let End::Close(code, reason) = end {
+                tracing::debug!(code, reason, "closing a live connection");
+                let reason = Utf8Bytes::from_static(reason);
+                let close = Message::Close(Some(CloseFrame { code, reason }));
+                if socket.send(close).await.is_err() {
+                    return;
+                }
+            }
+            let until = Instant::now() + LONGEST_CLOSE / 2;
+            while let Some(Ok(_)) = socket.next().await {}
+            // After a message too big to be read, not even the client's going can be read.
+            if matches!(end, End::Close(close_code::SIZE, _)) {
+                sleep_until(until).await;
+            }
+        };
+        // Too late is as good as gone.
+        drop(timeout(LONGEST_CLOSE, closing).await);
+    }
+}
+
+/// The next messages that pass the filter: a page of the log while there is something to replay,
+/// then what the ring has. Nothing is lost when the future is dropped.
+async fn next(
+    hub: &LiveHub,
+    feed: &mut Feed,
+    filter: &Filter,
+    narrator: &mut Option<Narrator>,
+) -> Result<Vec<Arc<LiveEvent>>, End> {
+    let Some(range) = feed.replay() else {
+        *narrator = None;
+        return live(feed, filter).await;
+    };
+    let narrator = narrator.get_or_insert_with(|| Narrator::new(hub.log().clone()));
+    match replay(hub.log(), range, filter, narrator).await {
+        Ok((events, through)) => {
+            feed.replayed(through);
+            Ok(events)
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "a live connection ends");
+            Err(FAILED)
+        }
+    }
+}
+
+async fn replay(
+    log: &EventLog,
+    range: (i64, i64),
+    filter: &Filter,
+    narrator: &mut Narrator,
+) -> Result<(Vec<Arc<LiveEvent>>, i64), ReplayError> {
+    let (recorded, through) = catch_up::page(log, range, filter.document()).await?;
+    let mut events = Vec::new();
+    for event in &recorded {
+        let told = narrator
+            .tell(event)
+            .await
+            .map_err(|source| ReplayError::Log {
+                after: range.0,
+                source,
+            })?;
+        events.extend(told.filter(|e| filter.passes(e)).map(Arc::new));
+    }
+    Ok((events, through))
+}
+
+async fn live(feed: &mut Feed, filter: &Filter) -> Result<Vec<Arc<LiveEvent>>, End> {
+    let mut events = Vec::new();
+    let mut received = feed.receive().await;
+    loop {
+        match received {
+            Received::Event(event) if filter.passes(&event) => events.push(event),
+            Received::Event(_) => {}
+            Received::Behind => {
+                tracing::debug!(
+                    cursor = feed.cursor(),
+                    "a subscriber fell behind and replays"
+                );
+                return Ok(events);
+            }
+            // Only when the hub is gone.
+            Received::Closed => return Err(AWAY),
+        }
+        if events.len() >= BATCH {
+            return Ok(events);
+        }
+        match feed.receive_now() {
+            Some(next) => received = next,
+            None => return Ok(events),
+        }
+    }
+}
+
+async fn status(hub: &LiveHub, head: i64, position: i64) -> Told<Statistics> {
+    match hub.read().visible_position().await {
+        Ok(visible_position) => Told::SystemStatus {
+            status: "operational",
+            version: env!("CARGO_PKG_VERSION"),
+            head,
+            visible_position,
+            position,
+            connections: hub.connections().total,
+            timestamp: hub.clock().now(),
+        },
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Told<Statistics> {
+    tracing::warn!(error, "a subscriber's question cannot be answered");
+    ClientFault::Unavailable.into()
+}
+
+/// What a failed read means.
+fn broken(error: axum::Error) -> End {
+    match error.into_inner().downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Capacity(_)) => TOO_BIG,
+        Some(tungstenite::Error::Utf8(_)) => End::Close(close_code::INVALID, "text must be UTF-8"),
+        Some(tungstenite::Error::Protocol(_)) => {
+            End::Close(close_code::PROTOCOL, "the frames are not those of RFC 6455")
+        }
+        _ => End::Gone,
+    }
+}
