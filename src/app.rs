@@ -9,7 +9,7 @@ use crate::adapters::{nats, nats_queue::NatsQueue};
 use crate::commands::Commands;
 use crate::config::{Secret, Settings};
 use crate::event_store::{self, EventLog, PostgresEventStore};
-use crate::extraction_child::ChildExtractor;
+use crate::adapters::extraction_child::ChildExtractor;
 use crate::ports::{BlobStore, JobQueue};
 use crate::projector::BlobTexts;
 use crate::signals::Signals;

@@ -3,7 +3,7 @@
 
 use super::CliError;
 use crate::config::Settings;
-use crate::extraction_child::ChildExtractor;
+use crate::adapters::extraction_child::ChildExtractor;
 use crate::ports::{ExtractRequest, Extractor};
 use std::path::PathBuf;
 use std::process::ExitCode;

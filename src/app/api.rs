@@ -1,0 +1,164 @@
+//! Makes the roles' parts out of the shared ones, and serves HTTP.
+
+use super::{AppError, Parts, Role, start};
+use crate::adapters::extraction_child::ChildExtractor;
+use crate::config::Secret;
+use crate::http::health::Health;
+use crate::http::live::LiveHub;
+use crate::http::metrics::Metrics;
+use crate::http::router;
+use crate::http::state::{ApiState, Parts as ApiParts};
+use crate::relay::{Relay, RelaySettings};
+use crate::spool::Spool;
+use crate::work::{WorkSettings, Worker};
+use axum::Router;
+use kmrl_projections::query::ReadModel;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(super) fn relay(parts: &Parts) -> Relay {
+    Relay {
+        pool: parts.pool.clone(),
+        log: parts.store.log().clone(),
+        queue: Arc::clone(&parts.queue),
+        signals: parts.signals.clone(),
+        settings: RelaySettings {
+            ack_wait: parts.settings.jobs.ack_wait,
+            sweep_every: parts.settings.jobs.sweep_every,
+        },
+    }
+}
+
+pub(super) fn worker(parts: &Parts, extractor: Arc<ChildExtractor>) -> Result<Worker, AppError> {
+    let jobs = &parts.settings.jobs;
+    let spool = Spool::new(parts.settings.data_dir.join("work"))
+        .map_err(start("opening the work folder"))?;
+    Ok(Worker {
+        pool: parts.pool.clone(),
+        queue: Arc::clone(&parts.queue),
+        blobs: Arc::clone(&parts.blobs),
+        extractor,
+        commands: parts.commands.clone(),
+        log: parts.store.log().clone(),
+        signals: parts.signals.clone(),
+        clock: parts.clock.clone(),
+        spool,
+        settings: WorkSettings {
+            name: worker_name(crate::ports::Ids::new_id(parts.ids.as_ref())),
+            slots: jobs.workers,
+            soft_limit: jobs.soft_limit,
+            hard_limit: jobs.hard_limit,
+            max_attempts: jobs.max_attempts,
+            retry_first: jobs.retry_first,
+            retry_longest: jobs.retry_longest,
+            ack_wait: jobs.ack_wait,
+            grace: parts.settings.http.shutdown_grace,
+        },
+    })
+}
+
+/// Unlike any other worker's, also of the same process id on another machine.
+fn worker_name(id: Uuid) -> String {
+    format!("worker-{}-{}", std::process::id(), id.simple())
+}
+
+/// The bound server of a process.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    listener: TcpListener,
+    router: Router,
+    live: LiveHub,
+    grace: Duration,
+    shutdown: CancellationToken,
+}
+
+pub(super) async fn serve(
+    parts: &Parts,
+    roles: &[Role],
+    key: &Secret,
+    shutdown: CancellationToken,
+) -> Result<Server, AppError> {
+    let read = ReadModel::new(parts.pool.clone());
+    let log = parts.store.log().clone();
+    let live = LiveHub::start(
+        log.clone(),
+        read.clone(),
+        parts.signals.clone(),
+        parts.clock.clone(),
+        parts.settings.live.clone(),
+    )
+    .await
+    .map_err(start("starting the live hub"))?;
+    let state = ApiState::new(ApiParts {
+        commands: parts.commands.clone(),
+        log: log.clone(),
+        read: read.clone(),
+        blobs: Arc::clone(&parts.blobs),
+        spool: parts.spool.clone(),
+        signals: parts.signals.clone(),
+        clock: parts.clock.clone(),
+        ids: parts.ids.clone(),
+        live: live.clone(),
+        health: Arc::new(Health {
+            log,
+            read,
+            blobs: Arc::clone(&parts.blobs),
+            queue: Arc::clone(&parts.queue),
+            roles: roles.iter().map(|r| format!("{r:?}").to_lowercase()).collect(),
+        }),
+        metrics: Arc::new(Metrics::default()),
+        key: key.clone(),
+        upload: parts.settings.upload.clone(),
+        min_position_wait: parts.settings.http.min_position_wait,
+    });
+    let router = if roles.contains(&Role::Api) {
+        router::router(state)
+    } else {
+        router::health_router(state)
+    };
+    let listener = TcpListener::bind(parts.settings.http.listen)
+        .await
+        .map_err(start("opening the HTTP address"))?;
+    let address = listener
+        .local_addr()
+        .map_err(start("reading the HTTP address"))?;
+    Ok(Server {
+        address,
+        listener,
+        router,
+        live,
+        grace: parts.settings.http.shutdown_grace,
+        shutdown,
+    })
+}
+
+impl Server {
+    /// Serves until shutdown, then lets requests finish within the grace.
+    pub(super) async fn run(self) {
+        let stopping = self.shutdown.clone();
+        let server = axum::serve(self.listener, self.router)
+            .with_graceful_shutdown(async move { stopping.cancelled().await });
+        let live = self.live;
+        let (shutdown, grace) = (self.shutdown, self.grace);
+        let bound = async move {
+            shutdown.cancelled().await;
+            // Sockets are no requests any more: they are told to come back elsewhere.
+            let _late = tokio::time::timeout(grace, live.shutdown()).await;
+            // The grace is counted once requests alone are left.
+            let far = tokio::time::Instant::now() + grace;
+            tokio::time::sleep_until(far).await;
+        };
+        tokio::select! {
+            ended = server => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "the HTTP server failed");
+                }
+            }
+            () = bound => tracing::warn!("requests still open after the grace were cut off"),
+        }
+    }
+}

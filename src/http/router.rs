@@ -1,0 +1,118 @@
+//! All routes and the layers around them.
+
+use super::auth::require_key;
+use super::context::trace_request;
+use super::problem::{Problem, ProblemType};
+use super::state::ApiState;
+use super::{commands, documents, events, health, live, metrics, openapi, status, websocket_info};
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use std::any::Any;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+/// Routers with and without the key, and the document of both.
+struct Split {
+    open: Router<ApiState>,
+    guarded: Router<ApiState>,
+}
+
+fn split() -> (Split, OpenApi) {
+    let (open, open_api) = OpenApiRouter::with_openapi(openapi::base())
+        .merge(health::open_routes())
+        .routes(routes!(openapi_json))
+        .split_for_parts();
+    let (guarded, guarded_api) = OpenApiRouter::new()
+        .merge(documents::routes())
+        .merge(live::routes())
+        .merge(health::routes())
+        .routes(routes!(commands::commands))
+        .routes(routes!(events::events))
+        .routes(routes!(status::status))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(websocket_info::websocket_info))
+        .split_for_parts();
+    (Split { open, guarded }, open_api.merge_from(guarded_api))
+}
+
+/// All routes without state, and the document.
+pub(super) fn routes() -> (Router<ApiState>, OpenApi) {
+    let (split, api) = split();
+    (split.open.merge(split.guarded), api)
+}
+
+/// The document of this API
+#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()), responses((status = 200, description = "The OpenAPI document", body = Object)))]
+async fn openapi_json() -> Json<OpenApi> {
+    Json(openapi::document())
+}
+
+/// The whole API.
+#[must_use]
+pub fn router(state: ApiState) -> Router {
+    let (Split { open, guarded }, api) = split();
+    let guarded = guarded.route_layer(from_fn_with_state(state.clone(), require_key));
+    let docs = SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", serde_json::json!(api));
+    finish(open.merge(guarded).merge(docs), state)
+}
+
+/// Health and metrics only, for processes without the api role.
+#[must_use]
+pub fn health_router(state: ApiState) -> Router {
+    let (open, _) = health::open_routes().split_for_parts();
+    let (guarded, _) = health::routes()
+        .routes(routes!(metrics::metrics))
+        .split_for_parts();
+    let guarded = guarded.route_layer(from_fn_with_state(state.clone(), require_key));
+    finish(open.merge(guarded), state)
+}
+
+fn finish(router: Router<ApiState>, state: ApiState) -> Router {
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        // Each reader of a body has a limit of its own; uploads are cut off while they stream.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(map_response(harden))
+        .layer(from_fn_with_state(state.clone(), trace_request))
+        .with_state(state)
+}
+
+async fn not_found(uri: Uri) -> Response {
+    // The replaced gateway answered both; this one says where it is.
+    if uri.path() == "/api/v1/documents" {
+        let query = uri.query().map(|q| format!("?{q}")).unwrap_or_default();
+        return axum::response::Redirect::permanent(&format!("/api/v1/documents/{query}"))
+            .into_response();
+    }
+    Problem::new(ProblemType::NotFound).into_response()
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(ProblemType::MethodNotAllowed)
+}
+
+fn panicked(cause: Box<dyn Any + Send>) -> Response {
+    let words = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("no words");
+    tracing::error!(panic = words, "a request made a handler panic");
+    Problem::new(ProblemType::Internal).into_response()
+}
+
+async fn harden(mut response: Response) -> Response {
+    let nosniff = HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}
