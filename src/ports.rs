@@ -153,7 +153,8 @@ pub fn text_key(sha256: &str) -> String {
 /// [`BlobError::InvalidKey`].
 pub fn check_key(key: &str) -> Result<(), BlobError> {
     let of_a_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let is_name = |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(of_a_name);
+    let is_name =
+        |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(of_a_name);
     if key.len() <= 512 && key.split('/').all(is_name) {
         Ok(())
     } else {

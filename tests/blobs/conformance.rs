@@ -46,7 +46,10 @@ async fn concurrent_puts_create_once(store: &Arc<dyn BlobStore>, spool: &Spool) 
         })
     }))
     .await;
-    let created = puts.into_iter().filter(|put| *put.as_ref().unwrap()).count();
+    let created = puts
+        .into_iter()
+        .filter(|put| *put.as_ref().unwrap())
+        .count();
     assert_eq!(created, 1);
     assert_eq!(all(store.get(&key, None).await.unwrap()).await, bytes);
 }
@@ -61,7 +64,10 @@ async fn sizes_from_nothing_to_large(store: &dyn BlobStore, spool: &Spool) {
         assert_eq!(store.size(&key).await.unwrap(), Some(length as u64));
         let reader = store.get(&key, None).await.unwrap();
         assert_eq!(reader.size, length as u64);
-        assert!(all(reader).await == bytes, "{length} bytes came back changed");
+        assert!(
+            all(reader).await == bytes,
+            "{length} bytes came back changed"
+        );
     }
 }
 
@@ -70,7 +76,12 @@ async fn ranges(store: &dyn BlobStore) {
     let digest = sha256(&bytes);
     let key = text_key(&digest);
     assert!(store.put_bytes(&key, bytes.clone(), &digest).await.unwrap());
-    for (asked, given) in [(0..1, 0..1), (0..1000, 0..1000), (7..7, 7..7), (990..5000, 990..1000)] {
+    for (asked, given) in [
+        (0..1, 0..1),
+        (0..1000, 0..1000),
+        (7..7, 7..7),
+        (990..5000, 990..1000),
+    ] {
         let reader = store.get(&key, Some(asked.clone())).await.unwrap();
         assert_eq!(reader.size, 1000, "{asked:?}");
         assert_eq!(all(reader).await, bytes.slice(given), "{asked:?}");
@@ -104,15 +115,31 @@ async fn wrong_digests_leave_nothing(store: &dyn BlobStore) {
 }
 
 async fn keys_that_lead_elsewhere(store: &dyn BlobStore) {
-    for key in ["", "..", "/etc/passwd", "a/../../b", "a//b", "a/", ".incoming/x", "a\0b", "a b"] {
+    for key in [
+        "",
+        "..",
+        "/etc/passwd",
+        "a/../../b",
+        "a//b",
+        "a/",
+        ".incoming/x",
+        "a\0b",
+        "a b",
+    ] {
         let refusals = [
             store.size(key).await.map(|_| ()),
             store.get(key, None).await.map(|_| ()),
-            store.put_bytes(key, Bytes::new(), &sha256(b"")).await.map(|_| ()),
+            store
+                .put_bytes(key, Bytes::new(), &sha256(b""))
+                .await
+                .map(|_| ()),
         ];
         for refusal in refusals {
             let error = refusal.unwrap_err();
-            assert!(matches!(error, BlobError::InvalidKey { .. }), "{key:?}: {error:?}");
+            assert!(
+                matches!(error, BlobError::InvalidKey { .. }),
+                "{key:?}: {error:?}"
+            );
         }
     }
 }

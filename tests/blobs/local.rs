@@ -41,11 +41,19 @@ async fn objects_outlive_the_store_that_took_them() {
     let (folder, _spool, blobs) = folder();
     let digest = sha256(b"a circular");
     let key = blob_key(&digest);
-    blobs.put_bytes(&key, "a circular".into(), &digest).await.unwrap();
+    blobs
+        .put_bytes(&key, "a circular".into(), &digest)
+        .await
+        .unwrap();
     drop(blobs);
     let reopened = LocalBlobs::open(folder.path().join("blobs")).unwrap();
     assert_eq!(reopened.size(&key).await.unwrap(), Some(10));
-    assert!(!reopened.put_bytes(&key, "a circular".into(), &digest).await.unwrap());
+    assert!(
+        !reopened
+            .put_bytes(&key, "a circular".into(), &digest)
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use kmrl_gateway::spool::Spool;
 use tempfile::TempDir;
 
 use super::support::S3Server;
-use super::{conformance, spooled};
+use super::{all, conformance, spooled};
 
 async fn connect(server: &S3Server, secret: &str) -> Result<S3Blobs, BlobError> {
     let settings = S3Settings {
@@ -76,4 +76,10 @@ async fn a_server_that_is_gone_may_come_back() {
     for error in failures {
         assert!(error.is_transient(), "{error:?}");
     }
+    server.restart().await;
+    assert!(blobs.put(&key, &file).await.unwrap());
+    assert_eq!(
+        all(blobs.get(&key, None).await.unwrap()).await,
+        b"a circular"
+    );
 }

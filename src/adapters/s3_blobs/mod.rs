@@ -1,40 +1,36 @@
 //! Blobs in an S3 bucket, of AWS or of a server that speaks its protocol.
 //!
-//! Owns the client, its time limits, and what the store's answers mean. It must not decide what
-//! is stored. Every put is one PutObject of a file whose SHA-256 is known: the server checks the
-//! digest before the object becomes visible, and a retry reads the file again. Multipart uploads
-//! would leave the check of the whole to us, and parts to be cleaned up.
+//! Owns the calls that keep and read objects. It must not decide what is stored. Every put is one
+//! PutObject of a file whose SHA-256 is known: the server checks the digest before the object
+//! becomes visible, and a retry reads the file again. Multipart uploads would leave the check of
+//! the whole to us, and parts to be cleaned up.
+
+mod answers;
+mod client;
 
 use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_config::ConfigLoader;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{Builder as S3Config, Credentials, Region};
+use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use sha2::{Digest, Sha256};
 
-use super::s3_errors::{BoundedResponse, failed, status};
+use self::answers::{BoundedResponse, failed, status};
+use self::client::{CALL_LIMIT, client, loader, timeouts};
 use crate::config::S3Settings;
 use crate::ports::{BlobError, BlobReader, BlobStore, check_key};
 use crate::spool::Spooled;
 
-/// Tries of one call, the first included.
-const ATTEMPTS: u32 = 3;
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// One try of a call that carries no object: until the answer's head has come.
-const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// A try to put an object may take longer by a second for so many bytes.
 const SLOWEST_UPLOAD: u64 = 256 * 1024;
 /// Size of the pieces in which a file is sent, in bytes.
@@ -273,34 +269,6 @@ impl BlobStore for S3Blobs {
             Err(error) => Err(failed("look at the bucket", &self.bucket, error)),
         }
     }
-}
-
-fn loader(settings: &S3Settings) -> ConfigLoader {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
-        .region(Region::new(settings.region.clone()))
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-        .timeout_config(timeouts(CALL_LIMIT))
-}
-
-fn client(settings: &S3Settings, shared: &SdkConfig) -> Client {
-    let mut config = S3Config::from(shared).force_path_style(settings.endpoint.is_some());
-    if let Some(endpoint) = &settings.endpoint {
-        config = config.endpoint_url(endpoint);
-    }
-    Client::from_conf(config.build())
-}
-
-/// The limit covers sending the request, its body included, and waiting for the answer's head.
-/// Reading the body of an answer has the SDK's own guard against streams that stall.
-fn timeouts(attempt: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_LIMIT)
-        .operation_attempt_timeout(attempt)
-        .build()
 }
 
 /// S3 wants digests in base64, where everybody else writes them in hexadecimal.

@@ -43,9 +43,10 @@ impl Meaning {
     fn of(status: Option<u16>, code: Option<&str>) -> Self {
         match (status, code) {
             (_, Some("NoSuchKey")) => Self::Missing,
-            (_, Some("BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch")) => {
-                Self::WrongDigest
-            }
+            (
+                _,
+                Some("BadDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch"),
+            ) => Self::WrongDigest,
             (Some(507), _) | (_, Some("QuotaExceeded" | "XMinioStorageFull")) => Self::Full,
             // No answer, or one that asks for patience. 409 is a conditional put that met
             // another one; 412 an object that vanished between two looks at it.
@@ -65,7 +66,9 @@ impl BoundedResponse {
     pub(super) fn of(answer: GetObjectOutput, key: &str) -> Result<Self, BlobError> {
         let size = match answer.content_range() {
             Some(range) => range.rsplit('/').next().and_then(|size| size.parse().ok()),
-            None => answer.content_length().and_then(|size| size.try_into().ok()),
+            None => answer
+                .content_length()
+                .and_then(|size| size.try_into().ok()),
         };
         Ok(Self {
             size: size.ok_or_else(|| BlobError::Corrupt { key: key.into() })?,
@@ -86,7 +89,11 @@ mod tests {
             (Some(400), Some("BadDigest"), Meaning::WrongDigest),
             (Some(400), Some("InvalidArgument"), Meaning::Never),
             (Some(403), Some("AccessDenied"), Meaning::Never),
-            (Some(409), Some("ConditionalRequestConflict"), Meaning::Later),
+            (
+                Some(409),
+                Some("ConditionalRequestConflict"),
+                Meaning::Later,
+            ),
             (Some(503), Some("SlowDown"), Meaning::Later),
             (Some(507), None, Meaning::Full),
             (None, None, Meaning::Later),

@@ -1,16 +1,14 @@
 //! Blobs as files in a folder: the store of a gateway that runs alone.
 //!
-//! Owns the layout of that folder and its durability: bytes are synced before they get their
-//! name, the name is given once and never taken over, and the folders are synced before success
-//! is reported. It must not interpret keys beyond refusing those that could lead elsewhere.
+//! Owns what goes into that folder and comes out of it, and what its errors mean. It must not
+//! interpret keys beyond refusing those that could lead elsewhere.
 
-use std::collections::HashSet;
-use std::fs::{self, File};
+mod tree;
+
 use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,6 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
+use self::tree::{Placed, Tree};
 use crate::ports::{BlobError, BlobReader, BlobStore, check_key};
 use crate::spool::{Spool, Spooled};
 
@@ -43,14 +42,11 @@ impl LocalBlobs {
     /// When the folder cannot be made or written to.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, BlobError> {
         let root = dir.as_ref();
-        let incoming = Spool::new(root.join(INCOMING))
-            .and_then(|incoming| sync_folder(root).map(|()| incoming))
-            .map_err(failed("open the blob folder"))?;
+        let opened =
+            Spool::new(root.join(INCOMING)).and_then(|incoming| Ok((Tree::open(root)?, incoming)));
+        let (tree, incoming) = opened.map_err(failed("open the blob folder"))?;
         Ok(Self {
-            tree: Arc::new(Tree {
-                root: root.to_owned(),
-                durable: Mutex::default(),
-            }),
+            tree: Arc::new(tree),
             incoming,
         })
     }
@@ -166,71 +162,6 @@ impl BlobStore for LocalBlobs {
 
 fn chunks(file: tokio::fs::File, length: u64) -> ReaderStream<tokio::io::Take<tokio::fs::File>> {
     ReaderStream::with_capacity(file.take(length), CHUNK)
-}
-
-/// What became of a file to be placed.
-enum Placed {
-    Created,
-    WasThere,
-    /// Another object has the name: one of the two is not what the key says.
-    OfAnotherSize,
-}
-
-/// The folders of the store, and which of them are known to survive a power cut.
-#[derive(Debug)]
-struct Tree {
-    root: PathBuf,
-    /// Folders whose name is synced. Keys fan out over 65,536 of them at most.
-    durable: Mutex<HashSet<PathBuf>>,
-}
-
-impl Tree {
-    fn path(&self, key: &str) -> PathBuf {
-        self.root.join(key)
-    }
-
-    fn place(&self, source: &Path, key: &str, size: u64) -> io::Result<Placed> {
-        let target = self.path(key);
-        let folder = target.parent().unwrap_or(&self.root);
-        if !target.try_exists()? {
-            // The bytes first: a name must never lead to bytes that a power cut can take.
-            File::open(source)?.sync_all()?;
-            self.make_folder(folder)?;
-        }
-        let placed = match fs::hard_link(source, &target) {
-            Ok(()) => Placed::Created,
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            Err(_) if fs::metadata(&target)?.len() == size => Placed::WasThere,
-            Err(_) => return Ok(Placed::OfAnotherSize),
-        };
-        // Also when it was there: whoever placed it may not have come this far yet.
-        sync_folder(folder)?;
-        Ok(placed)
-    }
-
-    /// Make a folder and those above it, each synced into the one that holds it.
-    fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        if folder == self.root || self.durable().contains(folder) {
-            return Ok(());
-        }
-        let parent = folder.parent().unwrap_or(&self.root);
-        self.make_folder(parent)?;
-        match fs::DirBuilder::new().mode(0o700).create(folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => sync_folder(parent)?,
-        }
-        self.durable().insert(folder.to_owned());
-        Ok(())
-    }
-
-    fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
-        // Every state of the set is a valid one.
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn corrupt(key: &str) -> BlobError {
