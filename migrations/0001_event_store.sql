@@ -84,7 +84,7 @@ BEGIN
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 
--- Inserts come only from es_append, which says so by a setting local to its transaction.
+-- Inserts come only from es_append, which has a setting that ends with the function.
 CREATE FUNCTION es_refuse_direct_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('kmrl.appending', true) IS DISTINCT FROM 'yes' THEN
@@ -114,7 +114,7 @@ CREATE FUNCTION es_append(
     e_command int[], e_type text[], e_version text[], e_payload text[], e_metadata text[],
     e_actor text[], e_salt bytea[], e_private text[]
 ) RETURNS TABLE (outcome text, owner text, version bigint, first_position bigint, last_position bigint, at timestamptz)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET kmrl.appending = 'yes' AS $$
 DECLARE
     head   es_head%ROWTYPE;
     used   command_keys%ROWTYPE;
@@ -122,6 +122,9 @@ DECLARE
     done   bigint[];
     pos    bigint;
     cur    bigint;
+    fits   boolean;
+    claimed text;
+    private boolean := false;
     n      bigint := cardinality(e_command);
     e      bigint := 1;
     first  bigint;
@@ -162,25 +165,39 @@ BEGIN
                 RETURN NEXT; CONTINUE;
             END IF;
         END IF;
-        SELECT s.version INTO cur FROM streams s WHERE s.aggregate_type = c_type[c] AND s.aggregate_id = c_id[c];
-        cur := coalesce(cur, 0);
-        IF cur <> c_expected[c] THEN
-            outcome := 'stale'; version := cur;
-            RETURN NEXT; CONTINUE;
-        END IF;
+        -- Checks the version and moves it on in one statement, where a claim does not forbid it.
+        claimed := NULL;
         IF c_claim_kind[c] IS NOT NULL THEN
-            SELECT k.aggregate_id INTO owner FROM claims k WHERE k.kind = c_claim_kind[c] AND k.value = c_claim_value[c];
-            IF NOT FOUND THEN
-                INSERT INTO claims VALUES (c_claim_kind[c], c_claim_value[c], c_id[c]);
-            ELSIF owner <> c_id[c] THEN
-                outcome := 'claimed';
-                RETURN NEXT; CONTINUE;
-            END IF;
-            owner := NULL;
+            SELECT k.aggregate_id INTO claimed FROM claims k WHERE k.kind = c_claim_kind[c] AND k.value = c_claim_value[c];
         END IF;
+        cur := c_expected[c] + e - first;
+        IF e = first OR claimed <> c_id[c] THEN
+            fits := c_expected[c] = coalesce((SELECT s.version FROM streams s
+                WHERE s.aggregate_type = c_type[c] AND s.aggregate_id = c_id[c]), 0);
+        ELSIF c_expected[c] = 0 THEN
+            INSERT INTO streams VALUES (c_type[c], c_id[c], cur) ON CONFLICT DO NOTHING;
+            fits := FOUND;
+        ELSE
+            UPDATE streams s SET version = cur
+                WHERE s.aggregate_type = c_type[c] AND s.aggregate_id = c_id[c] AND s.version = c_expected[c];
+            fits := FOUND;
+        END IF;
+        IF NOT fits THEN
+            outcome := 'stale';
+            version := coalesce((SELECT s.version FROM streams s
+                WHERE s.aggregate_type = c_type[c] AND s.aggregate_id = c_id[c]), 0);
+            RETURN NEXT; CONTINUE;
+        ELSIF claimed <> c_id[c] THEN
+            outcome := 'claimed'; owner := claimed;
+            RETURN NEXT; CONTINUE;
+        ELSIF claimed IS NULL AND c_claim_kind[c] IS NOT NULL THEN
+            INSERT INTO claims VALUES (c_claim_kind[c], c_claim_value[c], c_id[c]);
+        END IF;
+        cur := c_expected[c];
         first_position := pos + 1;
         FOR i IN first .. e - 1 LOOP
             pos := pos + 1; cur := cur + 1;
+            private := private OR e_private[i] IS NOT NULL;
             l := sha256('\x00'::bytea || convert_to(concat_ws(E'\n', pos, c_type[c], c_id[c], cur, e_type[i],
                      e_version[i], micros, e_payload[i], e_metadata[i]), 'UTF8'));
             head.chain := sha256(head.chain || l);
@@ -188,11 +205,6 @@ BEGIN
             p_leaf := array_append(p_leaf, l); p_chain := array_append(p_chain, head.chain);
         END LOOP;
         outcome := 'appended'; version := cur; last_position := pos; done[c] := first_position;
-        IF c_expected[c] = 0 AND cur > 0 THEN
-            INSERT INTO streams VALUES (c_type[c], c_id[c], cur);
-        ELSIF cur > c_expected[c] THEN
-            UPDATE streams s SET version = cur WHERE s.aggregate_type = c_type[c] AND s.aggregate_id = c_id[c];
-        END IF;
         IF c_key[c] IS NOT NULL THEN
             INSERT INTO command_keys
                 VALUES (c_key[c], c_fingerprint[c], c_type[c], c_id[c], cur, first_position, pos, head.recorded_at);
@@ -200,15 +212,15 @@ BEGIN
         RETURN NEXT;
     END LOOP;
     IF pos > head.position THEN
-        PERFORM set_config('kmrl.appending', 'yes', true);
         INSERT INTO events
             SELECT p, c_type[e_command[x]], c_id[e_command[x]], s, e_type[x], e_version[x],
                    e_payload[x]::json, e_metadata[x]::json, e_actor[x], head.recorded_at, lf, ch
             FROM unnest(p_pos, p_seq, p_e, p_leaf, p_chain) AS t (p, s, x, lf, ch);
-        PERFORM set_config('kmrl.appending', 'no', true);
-        INSERT INTO private_parts
-            SELECT p, c_type[e_command[x]], c_id[e_command[x]], e_salt[x], e_private[x]
-            FROM unnest(p_pos, p_e) AS t (p, x) WHERE e_private[x] IS NOT NULL;
+        IF private THEN
+            INSERT INTO private_parts
+                SELECT p, c_type[e_command[x]], c_id[e_command[x]], e_salt[x], e_private[x]
+                FROM unnest(p_pos, p_e) AS t (p, x) WHERE e_private[x] IS NOT NULL;
+        END IF;
         UPDATE es_head SET position = pos, chain = head.chain, recorded_at = head.recorded_at WHERE id = 0;
     END IF;
     -- A batch that changed nothing needs no memory, unless an earlier sending of it may still run.

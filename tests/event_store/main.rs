@@ -1,5 +1,11 @@
 //! The event store on a real PostgreSQL, each test on a database of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod append_only;
 mod appending;
 mod chain;
