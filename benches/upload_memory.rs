@@ -20,7 +20,7 @@ const CHUNKS: usize = 200;
 async fn main() {
     println!("{UPLOADS} uploads of {CHUNKS} MiB at once\nobjects      before  peak  added (MiB)");
     measure("local files", &World::new().await).await;
-    let s3 = support::s3::S3Server::start();
+    let s3 = support::s3::S3Server::start().await;
     let world = World::with(&[
         ("S3_BUCKET", "bench"),
         ("S3_ENDPOINT", &s3.endpoint),

@@ -9,7 +9,7 @@ use crate::adapters::{nats, nats_queue::NatsQueue};
 use crate::commands::Commands;
 use crate::config::{Secret, Settings};
 use crate::event_store::{self, EventLog, PostgresEventStore};
-use crate::adapters::extraction_child::ChildExtractor;
+use crate::adapters::extraction_child::ExtractionChild;
 use crate::ports::{BlobStore, JobQueue};
 use crate::projector::BlobTexts;
 use crate::signals::Signals;
@@ -239,7 +239,7 @@ pub async fn run(
         });
     }
     if roles.contains(&Role::Worker) {
-        let extractor = ChildExtractor::new(settings.jobs.extraction_memory)
+        let extractor = ExtractionChild::new(settings.jobs.extraction_memory)
             .map_err(start("finding this program for extraction"))?;
         let worker = api::worker(&parts, Arc::new(extractor))?;
         let stop = shutdown.clone();
@@ -275,7 +275,7 @@ pub async fn run(
 /// Tries until it works or patience ends; the last error is told.
 async fn patiently<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
 where
-    E: std::error::Error,
+    E: std::error::Error + 'static,
     F: Future<Output = Result<T, E>>,
 {
     let deadline = tokio::time::Instant::now() + START_PATIENCE;

@@ -35,10 +35,10 @@ pub struct BlobTexts(pub Arc<dyn BlobStore>);
 #[async_trait]
 impl TextSource for BlobTexts {
     async fn text(&self, key: &str) -> Result<TextArtefact, TextError> {
-        let unreachable = |e: BoxError| TextError::Unreachable(e);
-        let missing = |e: BoxError| TextError::Missing(e.to_string());
+        let unreachable = |source: BoxError| TextError::Unreachable { source };
         let reader = self.0.get(key, None).await.map_err(|e| match e {
-            BlobError::NotFound { .. } | BlobError::Corrupt { .. } => missing(e.into()),
+            BlobError::NotFound { .. } => TextError::Missing { key: key.into() },
+            BlobError::Corrupt { .. } => damaged(key, e.into()),
             _ => unreachable(e.into()),
         })?;
         let bytes: Vec<u8> = reader
@@ -49,7 +49,14 @@ impl TextSource for BlobTexts {
             })
             .await
             .map_err(|e| unreachable(e.into()))?;
-        serde_json::from_slice(&bytes).map_err(|e| missing(e.into()))
+        serde_json::from_slice(&bytes).map_err(|e| damaged(key, e.into()))
+    }
+}
+
+fn damaged(key: &str, source: BoxError) -> TextError {
+    TextError::Damaged {
+        key: key.into(),
+        source,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Owns how it is made and kept: it has a name, and once made it comes back for ever. What
 //! travels over it is not decided here.
 
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use std::time::Duration;
 
 /// Longest wait between two tries to come back.
@@ -13,8 +13,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// NATS could not be reached or refused the connection.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection to NATS could not be made")]
-pub struct NatsError(#[from] async_nats::ConnectError);
+pub enum NatsError {
+    /// The address cannot be understood.
+    #[error("the address of NATS cannot be understood")]
+    Address(#[source] std::io::Error),
+    /// The server cannot be reached or refuses.
+    #[error("the connection to NATS could not be made")]
+    Connect(#[from] async_nats::ConnectError),
+}
 
 /// Connects, once: a caller that may start before the server tries again. With a `tls://` address
 /// the connection is encrypted and the server's certificate checked against the system's roots.
@@ -24,13 +30,22 @@ pub struct NatsError(#[from] async_nats::ConnectError);
 /// # Errors
 /// When the server cannot be reached or refuses.
 pub async fn connect(url: &str) -> Result<Client, NatsError> {
-    let client = ConnectOptions::new()
+    let server: ServerAddr = url.parse().map_err(NatsError::Address)?;
+    // The client library leaves credentials of an address aside: they are handed over here.
+    let options = match (server.username(), server.password()) {
+        (Some(user), Some(password)) => {
+            ConnectOptions::with_user_and_password(user.into(), password.into())
+        }
+        (Some(token), None) => ConnectOptions::with_token(token.into()),
+        _ => ConnectOptions::new(),
+    };
+    let client = options
         .name(concat!("kmrl-gateway/", env!("CARGO_PKG_VERSION")))
         .request_timeout(Some(REQUEST_TIMEOUT))
         .max_reconnects(None)
         .reconnect_delay_callback(reconnect_delay)
         .event_callback(|event| async move { log(&event) })
-        .connect(url)
+        .connect(server)
         .await?;
     Ok(client)
 }

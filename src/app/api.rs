@@ -1,7 +1,7 @@
 //! Makes the roles' parts out of the shared ones, and serves HTTP.
 
 use super::{AppError, Parts, Role, start};
-use crate::adapters::extraction_child::ChildExtractor;
+use crate::adapters::extraction_child::ExtractionChild;
 use crate::config::Secret;
 use crate::http::health::Health;
 use crate::http::live::LiveHub;
@@ -33,7 +33,7 @@ pub(super) fn relay(parts: &Parts) -> Relay {
     }
 }
 
-pub(super) fn worker(parts: &Parts, extractor: Arc<ChildExtractor>) -> Result<Worker, AppError> {
+pub(super) fn worker(parts: &Parts, extractor: Arc<ExtractionChild>) -> Result<Worker, AppError> {
     let jobs = &parts.settings.jobs;
     let spool = Spool::new(parts.settings.data_dir.join("work"))
         .map_err(start("opening the work folder"))?;

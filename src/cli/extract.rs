@@ -3,7 +3,7 @@
 
 use super::CliError;
 use crate::config::Settings;
-use crate::adapters::extraction_child::ChildExtractor;
+use crate::adapters::extraction_child::ExtractionChild;
 use crate::ports::{ExtractRequest, Extractor};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ pub(super) async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCo
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let extractor = ChildExtractor::new(settings.jobs.extraction_memory)
+    let extractor = ExtractionChild::new(settings.jobs.extraction_memory)
         .map_err(|e| CliError::failed("finding this program", e))?;
     let request = ExtractRequest {
         path: args.file.clone(),

@@ -31,7 +31,10 @@ pub(super) async fn up(settings: Settings) -> Result<ExitCode, CliError> {
     let outcome = serve_with(&settings, &backends, &Role::ALL, true).await;
     // Engines go last: everything that used them has stopped.
     if let Some(engines) = embedded {
-        engines.stop().await;
+        let stopped = engines.stop().await;
+        if let (Err(error), true) = (stopped, outcome.is_ok()) {
+            return Err(CliError::failed("stopping the embedded engines", error));
+        }
     }
     outcome
 }

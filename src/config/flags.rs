@@ -38,7 +38,7 @@ impl FromArgMatches for SettingFlags {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter().filter(|s| !s.secret) {
             if let Some(value) = matches.get_one::<String>(setting.key) {
                 self.given.insert(setting.key.into(), value.clone());
             }

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// Routers with and without the key, and the document of both.
 struct Split {
@@ -56,9 +56,9 @@ async fn openapi_json() -> Json<OpenApi> {
 /// The whole API.
 #[must_use]
 pub fn router(state: ApiState) -> Router {
-    let (Split { open, guarded }, api) = split();
+    let (Split { open, guarded }, _) = split();
     let guarded = guarded.route_layer(from_fn_with_state(state.clone(), require_key));
-    let docs = SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", serde_json::json!(api));
+    let docs = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
     finish(open.merge(guarded).merge(docs), state)
 }
 

@@ -123,7 +123,7 @@ async fn watch_prints_what_happens() {
         .env("KMRL_API_KEY", KEY)
         .args(["watch", "--json", "--after", "0"])
         .stdout(Stdio::piped());
-    let mut child = kmrl_gateway::engines::spawn_tied(watch).unwrap();
+    let mut child = kmrl_gateway::engines::spawn_tied(watch, libc::SIGKILL).unwrap();
     let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     let found = tokio::task::spawn_blocking(move || {
         lines.map_while(Result::ok).any(|line| line.contains("processed"))

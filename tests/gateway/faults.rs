@@ -71,14 +71,13 @@ async fn kill_9_of_everything_and_the_next_start_finishes_what_was_under_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_restarted_with_its_store_deleted() {
-    let mut world = World::new().await;
+    let world = World::new().await;
     let gateway = world.start();
     let before = upload_many(&gateway, 5, "before").await;
-    world.nats.kill().await;
-    world.nats.wipe_store().unwrap();
+    world.nats.kill().await.unwrap();
     // Uploads do not need NATS: they are accepted while it is away.
     let during = upload_many(&gateway, 5, "during").await;
-    world.nats.restart().await.unwrap();
+    world.nats.restart_empty().await.unwrap();
     let after = upload_many(&gateway, 5, "after").await;
     all_processed_once(&gateway, &[before, during, after].concat()).await;
 }
@@ -109,17 +108,17 @@ async fn local_blob_store_unreachable_for_a_while() {
 async fn postgres_restarted_under_load() {
     // A server of its own: other tests share the program's.
     let dir = crate::support::TempDir::new("own-pg");
-    let mut postgres =
+    let postgres =
         kmrl_gateway::engines::Postgres::start(&crate::support::engine_options(dir.path()))
             .await
             .unwrap();
     let mut world = World::new().await;
-    world.database.url = postgres.url().to_owned();
+    world.database.url = postgres.database_url().to_owned();
     world.settings.push(("KMRL_TEST_OWN_DATABASE".into(), "1".into()));
     migrate(&world);
     let gateway = world.start();
     let mut ids = upload_many(&gateway, 10, "before").await;
-    postgres.kill().await;
+    postgres.kill().await.unwrap();
     // While it is away an upload is refused for now, and nothing of it is accepted.
     let refused = gateway.upload_request("during.txt", "during").send().await.unwrap();
     assert_eq!(refused.status(), 503);
@@ -138,7 +137,7 @@ fn migrate(world: &World) {
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"))
         .arg("migrate")
         .env("DATABASE_URL", &world.database.url)
-        .env("NATS_URL", world.nats.url())
+        .env("NATS_URL", world.nats.nats_url())
         .env("KMRL_DATA_DIR", world.data.path())
         .status()
         .unwrap();

@@ -55,7 +55,7 @@ impl World {
             .env("KMRL_API_KEY", KEY)
             .env("KMRL_DATA_DIR", self.data.path())
             .env("DATABASE_URL", &self.database.url)
-            .env("NATS_URL", self.nats.url())
+            .env("NATS_URL", self.nats.nats_url())
             .env("KMRL_JOBS_RETRY_FIRST", "1")
             .env("KMRL_JOBS_ACK_WAIT", "3")
             .env("KMRL_JOBS_SWEEP_EVERY", "1")
@@ -76,7 +76,7 @@ pub struct Gateway {
 
 impl Gateway {
     pub fn spawn(command: Command) -> Self {
-        let mut child = spawn_tied(command).unwrap();
+        let mut child = spawn_tied(command, libc::SIGKILL).unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let base = lines
             .by_ref()

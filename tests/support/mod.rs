@@ -2,8 +2,12 @@
 
 #![allow(
     dead_code,
+    missing_docs,
     clippy::allow_attributes,
-    reason = "each test program uses a part of this"
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test program uses a part of this, and a test may panic"
 )]
 
 pub mod s3;
@@ -61,12 +65,12 @@ pub async fn postgres_url() -> &'static str {
         .get_or_init(|| async {
             let dir = TempDir::new("pg");
             let postgres = Postgres::start(&engine_options(dir.path())).await.unwrap();
-            let mut admin = PgConnection::connect(postgres.url()).await.unwrap();
+            let mut admin = PgConnection::connect(postgres.database_url()).await.unwrap();
             sqlx::query("CREATE DATABASE template_kmrl")
                 .execute(&mut admin)
                 .await
                 .unwrap();
-            let pool = PgPool::connect(&with_database(postgres.url(), "template_kmrl"))
+            let pool = PgPool::connect(&with_database(postgres.database_url(), "template_kmrl"))
                 .await
                 .unwrap();
             kmrl_gateway::event_store::migrate(&pool).await.unwrap();
@@ -74,7 +78,7 @@ pub async fn postgres_url() -> &'static str {
             (postgres, dir)
         })
         .await;
-    postgres.url()
+    postgres.database_url()
 }
 
 /// A database of the test's own.

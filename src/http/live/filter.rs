@@ -18,6 +18,7 @@ const LONGEST_WORD: usize = 64;
 pub struct BadQuery {
     name: String,
     detail: String,
+    unknown: bool,
 }
 
 impl BadQuery {
@@ -25,7 +26,22 @@ impl BadQuery {
         Self {
             name: name.chars().take(LONGEST_WORD).collect(),
             detail: detail.to_string(),
+            unknown: false,
         }
+    }
+
+    /// There is no such parameter.
+    fn unknown(name: &str) -> Self {
+        Self {
+            unknown: true,
+            ..Self::new(name, "is not known here")
+        }
+    }
+
+    /// There is no such parameter, rather than a wrong value of one.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.unknown
     }
 }
 
@@ -58,7 +74,7 @@ impl Query {
                     let status = value.parse().map_err(|e| BadQuery::new(name, e))?;
                     query.status.replace(status).is_some()
                 }
-                _ => return Err(BadQuery::new(name, "is not known here")),
+                _ => return Err(BadQuery::unknown(name)),
             };
             if repeated {
                 return Err(BadQuery::new(name, "is given more than once"));
@@ -73,7 +89,7 @@ impl Query {
     /// When the query names one too.
     pub fn for_document(mut self, id: Uuid) -> Result<Self, BadQuery> {
         if self.document_id.replace(id).is_some() {
-            return Err(BadQuery::new("document_id", "is not known here"));
+            return Err(BadQuery::unknown("document_id"));
         }
         Ok(self)
     }

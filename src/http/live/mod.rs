@@ -151,7 +151,7 @@ async fn of_document(
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
     let id = Uuid::parse_str(&id).map_err(|_| {
-        Problem::new(ProblemType::InvalidParameter).detail("the document's id must be a UUID")
+        Problem::new(ProblemType::InvalidId).detail("a document's id is a UUID")
     })?;
     let query = query(pairs)?.for_document(id).map_err(bad_query)?;
     match state.live.read().status(id).await {
@@ -203,7 +203,12 @@ fn query(pairs: Pairs) -> Result<Query, Problem> {
 }
 
 fn bad_query(refused: filter::BadQuery) -> Problem {
-    Problem::new(ProblemType::InvalidParameter).detail(refused.to_string())
+    let kind = if refused.is_unknown() {
+        ProblemType::UnknownParameter
+    } else {
+        ProblemType::InvalidParameter
+    };
+    Problem::new(kind).detail(refused.to_string())
 }
 
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
