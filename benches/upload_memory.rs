@@ -43,12 +43,16 @@ async fn measure(name: &str, world: &World) {
 }
 
 async fn upload(gateway: &Gateway, n: usize) {
-    let head = format!("--b\r\nContent-Disposition: form-data; name=\"source\"\r\n\r\nscan\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{n}.txt\"\r\n\r\n");
+    let head = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"source\"\r\n\r\nscan\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{n}.txt\"\r\n\r\n"
+    );
     let tail = "\r\n--b--\r\n";
     let length = head.len() + CHUNK * CHUNKS + tail.len();
     let address = gateway.base.strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("POST /api/v1/documents/upload HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n{head}");
+    let request = format!(
+        "POST /api/v1/documents/upload HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n{head}"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     let chunk = vec![b'a' + u8::try_from(n).unwrap(); CHUNK];
     for _ in 0..CHUNKS {

@@ -2,6 +2,7 @@
 //!
 //! The only module that knows all others. Holds no rule of its own.
 
+use crate::adapters::extraction_child::ExtractionChild;
 use crate::adapters::local_blobs::LocalBlobs;
 use crate::adapters::s3_blobs::S3Blobs;
 use crate::adapters::system::{SystemClock, SystemIds};
@@ -9,7 +10,6 @@ use crate::adapters::{nats, nats_queue::NatsQueue};
 use crate::commands::Commands;
 use crate::config::{Secret, Settings};
 use crate::event_store::{self, EventLog, PostgresEventStore};
-use crate::adapters::extraction_child::ExtractionChild;
 use crate::ports::{BlobStore, JobQueue};
 use crate::projector::BlobTexts;
 use crate::signals::Signals;
@@ -98,10 +98,18 @@ pub fn backends(settings: &Settings) -> Result<Backends, AppError> {
             .or_else(|| running.cloned())
     };
     Ok(Backends {
-        database_url: pick(&settings.database.url, running.as_ref().map(|c| &c.database_url))
-            .ok_or(AppError::Missing("no database: set DATABASE_URL, or name the data folder of a running `up`"))?,
-        nats_url: pick(&settings.nats.url, running.as_ref().map(|c| &c.nats_url))
-            .ok_or(AppError::Missing("no NATS server: set NATS_URL, or name the data folder of a running `up`"))?,
+        database_url: pick(
+            &settings.database.url,
+            running.as_ref().map(|c| &c.database_url),
+        )
+        .ok_or(AppError::Missing(
+            "no database: set DATABASE_URL, or name the data folder of a running `up`",
+        ))?,
+        nats_url: pick(&settings.nats.url, running.as_ref().map(|c| &c.nats_url)).ok_or(
+            AppError::Missing(
+                "no NATS server: set NATS_URL, or name the data folder of a running `up`",
+            ),
+        )?,
     })
 }
 
@@ -109,7 +117,10 @@ pub fn backends(settings: &Settings) -> Result<Backends, AppError> {
 ///
 /// # Errors
 /// When it does not within a minute.
-pub async fn connect_database(settings: &Settings, backends: &Backends) -> Result<PgPool, AppError> {
+pub async fn connect_database(
+    settings: &Settings,
+    backends: &Backends,
+) -> Result<PgPool, AppError> {
     let options = PgPoolOptions::new()
         .max_connections(settings.database.max_connections)
         .acquire_timeout(Duration::from_secs(10));
@@ -127,6 +138,14 @@ pub async fn projector_for_tools(settings: &Settings) -> Result<Projector, AppEr
     let pool = connect_database(settings, &backends(settings)?).await?;
     let (blobs, _spool) = open_blobs(settings).await?;
     Ok(make_projector(&pool, &blobs))
+}
+
+/// The OpenAPI document, as JSON.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    crate::http::openapi::document().to_pretty_json()
 }
 
 fn make_projector(pool: &PgPool, blobs: &Arc<dyn BlobStore>) -> Projector {
@@ -169,7 +188,11 @@ struct Parts {
 }
 
 impl Parts {
-    async fn make(settings: &Settings, backends: &Backends, migrate: bool) -> Result<Self, AppError> {
+    async fn make(
+        settings: &Settings,
+        backends: &Backends,
+        migrate: bool,
+    ) -> Result<Self, AppError> {
         let pool = connect_database(settings, backends).await?;
         if migrate {
             event_store::migrate(&pool)
@@ -219,6 +242,12 @@ pub async fn run(
     started: impl FnOnce(std::net::SocketAddr),
 ) -> Result<(), AppError> {
     let parts = Parts::make(settings, backends, migrate).await?;
+    if roles.contains(&Role::Projector) {
+        let projector = make_projector(&parts.pool, &parts.blobs);
+        patiently(|| projector.prepare())
+            .await
+            .map_err(start("making the read models"))?;
+    }
     let background = CancellationToken::new();
     let mut front = JoinSet::new();
     let mut back = JoinSet::new();

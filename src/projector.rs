@@ -78,7 +78,11 @@ pub async fn run(projector: Projector, signals: Signals, shutdown: CancellationT
             }
             Err(error) => {
                 wait = (wait * 2).min(LONGEST_WAIT);
-                tracing::warn!(error = &error as &dyn std::error::Error, retry_in_s = wait.as_secs(), "projections wait");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    retry_in_s = wait.as_secs(),
+                    "projections wait"
+                );
             }
         }
         tokio::select! {

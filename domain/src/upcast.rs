@@ -52,8 +52,6 @@ mod tests {
         );
         let new = upcast(old, &[Box::new(rename)]);
         let event: crate::DocumentEvent = serde_json::from_value(new.payload).unwrap();
-        assert!(
-            matches!(event, crate::DocumentEvent::Withdrawn(w) if w.reason == "sent twice")
-        );
+        assert!(matches!(event, crate::DocumentEvent::Withdrawn(w) if w.reason == "sent twice"));
     }
 }

@@ -309,5 +309,8 @@ async fn execute(
         .execute(sql)
         .await
         .map(drop)
-        .map_err(ProjectionError::database(model.name(), "changing the tables"))
+        .map_err(ProjectionError::database(
+            model.name(),
+            "changing the tables",
+        ))
 }

@@ -84,6 +84,10 @@ pub(super) async fn serve(
 ) -> Result<Server, AppError> {
     let read = ReadModel::new(parts.pool.clone());
     let log = parts.store.log().clone();
+    // Made by the projector role, maybe in another process: nothing can be read before.
+    super::patiently(|| read.status(Uuid::nil()))
+        .await
+        .map_err(start("waiting for the read models"))?;
     let live = LiveHub::start(
         log.clone(),
         read.clone(),
@@ -108,7 +112,10 @@ pub(super) async fn serve(
             read,
             blobs: Arc::clone(&parts.blobs),
             queue: Arc::clone(&parts.queue),
-            roles: roles.iter().map(|r| format!("{r:?}").to_lowercase()).collect(),
+            roles: roles
+                .iter()
+                .map(|r| format!("{r:?}").to_lowercase())
+                .collect(),
         }),
         metrics: Arc::new(Metrics::default()),
         key: key.clone(),

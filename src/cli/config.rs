@@ -54,9 +54,8 @@ fn show(flags: &SettingFlags) -> Result<(), CliError> {
 }
 
 pub(super) fn openapi() -> Result<ExitCode, CliError> {
-    let text = crate::http::openapi::document()
-        .to_pretty_json()
-        .map_err(|e| CliError::failed("writing the OpenAPI document", e))?;
+    let text =
+        crate::app::openapi().map_err(|e| CliError::failed("writing the OpenAPI document", e))?;
     print(&text);
     Ok(ExitCode::SUCCESS)
 }

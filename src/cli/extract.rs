@@ -2,8 +2,8 @@
 //! worker would.
 
 use super::CliError;
-use crate::config::Settings;
 use crate::adapters::extraction_child::ExtractionChild;
+use crate::config::Settings;
 use crate::ports::{ExtractRequest, Extractor};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,8 +1,8 @@
 //! The command line: one subcommand a file. Parses, calls, prints; decides nothing else.
 
 mod config;
-mod health;
 mod extract;
+mod health;
 mod rebuild;
 mod serve;
 mod server;
@@ -92,7 +92,10 @@ impl CliError {
 #[must_use]
 pub fn main() -> ExitCode {
     // The child comes before everything: it must not parse settings or open anything.
-    if std::env::args_os().nth(1).is_some_and(|a| a == "extract-child") {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|a| a == "extract-child")
+    {
         return crate::extraction_child::child_main();
     }
     let cli = Cli::parse();
@@ -105,7 +108,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the last word of a command goes to the terminal")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command goes to the terminal"
+)]
 fn report(error: &dyn std::error::Error) {
     eprintln!("error: {error}");
     let mut cause = error.source();

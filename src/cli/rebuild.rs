@@ -18,10 +18,7 @@ pub(super) struct RebuildArgs {
 }
 
 fn names() -> clap::builder::PossibleValuesParser {
-    let names: Vec<&'static str> = kmrl_projections::NAMES
-        .into_iter()
-        .chain(["all"])
-        .collect();
+    let names: Vec<&'static str> = kmrl_projections::NAMES.into_iter().chain(["all"]).collect();
     clap::builder::PossibleValuesParser::new(names)
 }
 

@@ -25,8 +25,14 @@ pub(super) async fn up(settings: Settings) -> Result<ExitCode, CliError> {
     make_private_dir(&settings.data_dir)?;
     let embedded = start_engines(&settings).await?;
     let backends = Backends {
-        database_url: chosen(settings.database.url.as_ref(), embedded.as_ref().map(Engines::database_url)),
-        nats_url: chosen(settings.nats.url.as_ref(), embedded.as_ref().map(Engines::nats_url)),
+        database_url: chosen(
+            settings.database.url.as_ref(),
+            embedded.as_ref().map(Engines::database_url),
+        ),
+        nats_url: chosen(
+            settings.nats.url.as_ref(),
+            embedded.as_ref().map(Engines::nats_url),
+        ),
     };
     let outcome = serve_with(&settings, &backends, &Role::ALL, true).await;
     // Engines go last: everything that used them has stopped.
@@ -71,12 +77,20 @@ async fn serve_with(
     let shutdown = CancellationToken::new();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     let started = |address: SocketAddr| announce(settings, backends, address, &key);
-    app::run(settings, backends, roles, migrate, &key.key, shutdown, started).await?;
+    app::run(
+        settings, backends, roles, migrate, &key.key, shutdown, started,
+    )
+    .await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Tells where it is, leaves the connection file for other subcommands, shows a new key once.
-fn announce(settings: &Settings, backends: &Backends, address: SocketAddr, key: &admin_key::AdminKey) {
+fn announce(
+    settings: &Settings,
+    backends: &Backends,
+    address: SocketAddr,
+    key: &admin_key::AdminKey,
+) {
     let base = format!("http://{address}");
     let written = engines::write_connection(
         &settings.data_dir,

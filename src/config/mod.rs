@@ -53,7 +53,7 @@ impl Settings {
     /// Everything that is wrong, at once.
     pub fn read(mut r: Reader) -> Result<Self, ConfigError> {
         let settings = Self {
-            data_dir: r.required("data_dir", PathBuf::new()),
+            data_dir: sections::data_dir(&mut r),
             api_key: sections::api_key(&mut r),
             database: sections::database(&mut r),
             nats: sections::nats(&mut r),

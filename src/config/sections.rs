@@ -236,9 +236,9 @@ pub(super) fn http(r: &mut Reader) -> HttpSettings {
 
 pub(super) fn engines(r: &mut Reader) -> EngineSettings {
     EngineSettings {
-        dir: r.required("engines.dir", PathBuf::new()),
-        postgres_bin: r.optional("engines.postgres_bin"),
-        nats_bin: r.optional("engines.nats_bin"),
+        dir: absolute(r.required("engines.dir", PathBuf::new())),
+        postgres_bin: r.optional("engines.postgres_bin").map(absolute),
+        nats_bin: r.optional("engines.nats_bin").map(absolute),
     }
 }
 
@@ -268,6 +268,15 @@ pub(super) fn api_key(r: &mut Reader) -> Option<Secret> {
         r.error("api_key", "must have at least 16 characters");
     }
     key.map(Secret::new)
+}
+
+pub(super) fn data_dir(r: &mut Reader) -> PathBuf {
+    absolute(r.required("data_dir", PathBuf::new()))
+}
+
+/// Engines and children run in other folders: paths must not depend on ours.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn seconds(r: &mut Reader, key: &str) -> Duration {

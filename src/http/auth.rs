@@ -45,16 +45,17 @@ fn given_key(headers: &HeaderMap) -> Option<&str> {
     api_key.or_else(|| {
         let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, token) = value.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then(|| token.trim())
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     })
 }
 
 /// Compares digests, all bytes of them, so that time tells nothing of the key.
 fn same(given: &str, key: &str) -> bool {
     let (a, b) = (Sha256::digest(given), Sha256::digest(key));
-    a.iter().zip(b.iter()).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
+    a.iter()
+        .zip(b.iter())
+        .fold(0, |diff, (x, y)| diff | (x ^ y))
+        == 0
 }
 
 impl<S: Sync> FromRequestParts<S> for Principal {

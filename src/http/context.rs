@@ -31,7 +31,8 @@ impl RequestContext {
     fn of(headers: &HeaderMap, state: &ApiState) -> Self {
         let word = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?;
-            let usable = (1..=128).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic());
+            let usable =
+                (1..=128).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic());
             usable.then(|| value.to_owned())
         };
         let trace_id = word("traceparent").and_then(|t| trace_id(&t));
@@ -51,7 +52,9 @@ fn trace_id(traceparent: &str) -> Option<String> {
         return None;
     };
     let hexadecimal = |s: &str, len| {
-        s.len() == len && s.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        s.len() == len
+            && s.bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
     let ok = hexadecimal(version, 2)
         && *version != "ff"
@@ -64,7 +67,11 @@ fn trace_id(traceparent: &str) -> Option<String> {
 
 /// The outermost layer: gives a request its ids, its span and its counters, and problems their
 /// instance.
-pub async fn trace_request(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+pub async fn trace_request(
+    State(state): State<ApiState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let context = RequestContext::of(request.headers(), &state);
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(|| "(none)".to_owned(), |m| m.as_str().to_owned());
@@ -80,7 +87,9 @@ pub async fn trace_request(State(state): State<ApiState>, mut request: Request, 
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }
     let status = response.status();
-    state.metrics.request(method.as_str(), &route, status.as_u16());
+    state
+        .metrics
+        .request(method.as_str(), &route, status.as_u16());
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
     response
 }
@@ -136,7 +145,10 @@ mod tests {
     #[test]
     fn only_well_formed_trace_contexts_are_continued() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(trace_id(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
+        assert_eq!(
+            trace_id(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(),
+            Some(id)
+        );
         for bad in [
             "".to_owned(),
             format!("ff-{id}-00f067aa0ba902b7-01"),

@@ -54,8 +54,13 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for bad in ["", "!", "zz", &"f".repeat(48), &"0".repeat(47), "സുരക്ഷാസുരക്ഷാ"] {
-            assert_eq!(Cursor::decode(bad).unwrap_err().kind(), ProblemType::InvalidCursor, "{bad}");
+        for bad in ["", "!", "zz", &"f".repeat(48), &"0".repeat(47), "സുരക്ഷാസുരക്ഷാ"]
+        {
+            assert_eq!(
+                Cursor::decode(bad).unwrap_err().kind(),
+                ProblemType::InvalidCursor,
+                "{bad}"
+            );
         }
     }
 }

@@ -14,8 +14,10 @@ pub fn attachment(name: &str) -> HeaderValue {
         })
         .collect();
     let encoded: String = name.bytes().map(encode).collect();
-    HeaderValue::from_str(&format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"))
-        .unwrap_or_else(|_| HeaderValue::from_static("attachment"))
+    HeaderValue::from_str(&format!(
+        "attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+    ))
+    .unwrap_or_else(|_| HeaderValue::from_static("attachment"))
 }
 
 /// A byte as attr-char (RFC 8187, section 3.2.1), or percent-encoded.
@@ -34,7 +36,10 @@ mod tests {
     #[test]
     fn any_name_makes_one_safe_header() {
         for (name, header) in [
-            ("a.pdf", "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf"),
+            (
+                "a.pdf",
+                "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf",
+            ),
             (
                 "a \"b\".pdf",
                 "attachment; filename=\"a _b_.pdf\"; filename*=UTF-8''a%20%22b%22.pdf",

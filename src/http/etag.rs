@@ -113,7 +113,10 @@ mod tests {
     #[test]
     fn if_none_match_compares_weakly() {
         let mut headers = HeaderMap::new();
-        headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("\"1\", W/\"3\""));
+        headers.insert(
+            header::IF_NONE_MATCH,
+            HeaderValue::from_static("\"1\", W/\"3\""),
+        );
         assert!(client_has(&headers, &etag(3)));
         assert!(!client_has(&headers, &etag(2)));
     }

@@ -92,7 +92,11 @@ pub(super) async fn events(
         since: moment("since", query.since)?,
         until: moment("until", query.until)?,
     };
-    let head = state.log.head().await.map_err(crate::event_store::LogError::from)?;
+    let head = state
+        .log
+        .head()
+        .await
+        .map_err(crate::event_store::LogError::from)?;
     let events: Vec<Event> = state
         .log
         .page(&filter)
@@ -110,7 +114,8 @@ pub(super) async fn events(
 fn moment(name: &str, text: Option<String>) -> Result<Option<OffsetDateTime>, Problem> {
     let parse = |t: String| {
         OffsetDateTime::parse(&t, &Rfc3339).map_err(|e| {
-            let what = format!("`{name}` is a time as in RFC 3339, such as 2026-01-02T03:04:05Z: {e}");
+            let what =
+                format!("`{name}` is a time as in RFC 3339, such as 2026-01-02T03:04:05Z: {e}");
             Problem::new(ProblemType::InvalidParameter).detail(what)
         })
     };

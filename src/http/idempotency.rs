@@ -73,7 +73,10 @@ mod tests {
     fn keys_are_visible_ascii() {
         assert!(check("a-1").is_ok());
         for bad in ["", "a b", "é", &"x".repeat(256)] {
-            assert_eq!(check(bad).unwrap_err().kind(), ProblemType::IdempotencyKeyInvalid);
+            assert_eq!(
+                check(bad).unwrap_err().kind(),
+                ProblemType::IdempotencyKeyInvalid
+            );
         }
     }
 }

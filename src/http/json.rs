@@ -106,7 +106,11 @@ mod tests {
     #[test]
     fn deep_and_torn_json_are_told_apart() {
         let deep = "[".repeat(MAX_DEPTH + 1);
-        let kind = |text: &str| parse::<serde_json::Value>(text.as_bytes()).unwrap_err().kind();
+        let kind = |text: &str| {
+            parse::<serde_json::Value>(text.as_bytes())
+                .unwrap_err()
+                .kind()
+        };
         assert_eq!(kind(&deep), ProblemType::JsonTooDeep);
         assert_eq!(kind("{"), ProblemType::JsonMalformed);
     }

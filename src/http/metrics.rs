@@ -36,7 +36,10 @@ impl Metrics {
     /// Counts an upload by source (empty when unknown) and outcome.
     pub fn upload(&self, source: &str, outcome: &'static str, bytes: u64) {
         let mut counts = self.counts();
-        *counts.uploads.entry((source.to_owned(), outcome)).or_default() += 1;
+        *counts
+            .uploads
+            .entry((source.to_owned(), outcome))
+            .or_default() += 1;
         if outcome == "accepted" {
             counts.upload_bytes += bytes;
         }
@@ -45,15 +48,40 @@ impl Metrics {
     fn render(&self) -> String {
         let counts = self.counts();
         let mut out = String::new();
-        family(&mut out, "kmrl_http_requests_total", "counter", "Answered requests.");
+        family(
+            &mut out,
+            "kmrl_http_requests_total",
+            "counter",
+            "Answered requests.",
+        );
         for ((method, route, status), n) in &counts.requests {
-            line(&mut out, &format!("kmrl_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"), *n);
+            line(
+                &mut out,
+                &format!(
+                    "kmrl_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"
+                ),
+                *n,
+            );
         }
-        family(&mut out, "kmrl_uploads_total", "counter", "Uploads by source and outcome.");
+        family(
+            &mut out,
+            "kmrl_uploads_total",
+            "counter",
+            "Uploads by source and outcome.",
+        );
         for ((source, outcome), n) in &counts.uploads {
-            line(&mut out, &format!("kmrl_uploads_total{{source=\"{source}\",outcome=\"{outcome}\"}}"), *n);
+            line(
+                &mut out,
+                &format!("kmrl_uploads_total{{source=\"{source}\",outcome=\"{outcome}\"}}"),
+                *n,
+            );
         }
-        family(&mut out, "kmrl_upload_bytes_total", "counter", "Bytes of accepted uploads.");
+        family(
+            &mut out,
+            "kmrl_upload_bytes_total",
+            "counter",
+            "Bytes of accepted uploads.",
+        );
         line(&mut out, "kmrl_upload_bytes_total", counts.upload_bytes);
         out
     }
@@ -76,29 +104,63 @@ fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn metrics(State(state): State<ApiState>) -> ([(HeaderName, HeaderValue); 1], String) {
+pub(super) async fn metrics(
+    State(state): State<ApiState>,
+) -> ([(HeaderName, HeaderValue); 1], String) {
     let mut out = state.metrics.render();
     let report = state.health.report().await;
     // A figure that cannot be had is left out, never made up.
     if let Ok(head) = state.log.head().await {
-        family(&mut out, "kmrl_log_head_position", "gauge", "Position of the newest event.");
+        family(
+            &mut out,
+            "kmrl_log_head_position",
+            "gauge",
+            "Position of the newest event.",
+        );
         line(&mut out, "kmrl_log_head_position", head);
     }
     if let Ok(visible) = state.read.visible_position().await {
-        family(&mut out, "kmrl_log_visible_position", "gauge", "Position that can be read.");
+        family(
+            &mut out,
+            "kmrl_log_visible_position",
+            "gauge",
+            "Position that can be read.",
+        );
         line(&mut out, "kmrl_log_visible_position", visible);
     }
     if let Ok(statistics) = state.read.statistics().await {
         family(&mut out, "kmrl_documents", "gauge", "Documents by status.");
         for (status, n) in statistics.by_status {
-            line(&mut out, &format!("kmrl_documents{{status=\"{status}\"}}"), n);
+            line(
+                &mut out,
+                &format!("kmrl_documents{{status=\"{status}\"}}"),
+                n,
+            );
         }
     }
-    family(&mut out, "kmrl_live_connections", "gauge", "WebSocket subscribers.");
-    line(&mut out, "kmrl_live_connections", state.live.connections().total);
-    family(&mut out, "kmrl_component_up", "gauge", "1 when the component answered its probe.");
+    family(
+        &mut out,
+        "kmrl_live_connections",
+        "gauge",
+        "WebSocket subscribers.",
+    );
+    line(
+        &mut out,
+        "kmrl_live_connections",
+        state.live.connections().total,
+    );
+    family(
+        &mut out,
+        "kmrl_component_up",
+        "gauge",
+        "1 when the component answered its probe.",
+    );
     for (name, up) in report.up() {
-        line(&mut out, &format!("kmrl_component_up{{component=\"{name}\"}}"), u8::from(up));
+        line(
+            &mut out,
+            &format!("kmrl_component_up{{component=\"{name}\"}}"),
+            u8::from(up),
+        );
     }
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], out)

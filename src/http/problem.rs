@@ -243,7 +243,7 @@ impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::NoSpace { .. } => Self::unavailable(ProblemType::StorageFull, &error),
-            BlobError::Unreachable { .. } => {
+            BlobError::Unreachable { .. } | BlobError::Refused { .. } => {
                 Self::unavailable(ProblemType::StorageUnavailable, &error)
             }
             _ => Self::internal(&error),

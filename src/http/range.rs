@@ -8,7 +8,11 @@ use std::ops::Range;
 ///
 /// # Errors
 /// When it lies outside the `size` bytes.
-pub fn of(headers: &HeaderMap, size: u64, etag: &HeaderValue) -> Result<Option<Range<u64>>, Problem> {
+pub fn of(
+    headers: &HeaderMap,
+    size: u64,
+    etag: &HeaderValue,
+) -> Result<Option<Range<u64>>, Problem> {
     // If-Range with another tag (or a date, which we do not give out): the whole.
     if headers.get(header::IF_RANGE).is_some_and(|v| v != etag) {
         return Ok(None);
@@ -44,7 +48,10 @@ pub fn of(headers: &HeaderMap, size: u64, etag: &HeaderValue) -> Result<Option<R
 mod tests {
     use super::*;
 
-    fn read(range: &str, if_range: Option<&'static str>) -> Result<Option<Range<u64>>, ProblemType> {
+    fn read(
+        range: &str,
+        if_range: Option<&'static str>,
+    ) -> Result<Option<Range<u64>>, ProblemType> {
         let mut headers = HeaderMap::new();
         headers.insert(header::RANGE, HeaderValue::from_str(range).unwrap());
         if let Some(tag) = if_range {
@@ -65,7 +72,13 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_gets_the_whole() {
-        for other in ["bytes=0-1,3-4", "lines=1-2", "bytes=x", "bytes=5-2", "bytes=-"] {
+        for other in [
+            "bytes=0-1,3-4",
+            "lines=1-2",
+            "bytes=x",
+            "bytes=5-2",
+            "bytes=-",
+        ] {
             assert_eq!(read(other, None), Ok(None), "{other}");
         }
         assert_eq!(read("bytes=2-4", Some("\"old\"")), Ok(None));
@@ -74,7 +87,11 @@ mod tests {
     #[test]
     fn outside_is_refused() {
         for outside in ["bytes=10-", "bytes=50-60", "bytes=-0"] {
-            assert_eq!(read(outside, None), Err(ProblemType::RangeNotSatisfiable), "{outside}");
+            assert_eq!(
+                read(outside, None),
+                Err(ProblemType::RangeNotSatisfiable),
+                "{outside}"
+            );
         }
     }
 }

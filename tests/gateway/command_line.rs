@@ -51,10 +51,16 @@ fn engines_of(data_dir: &Path) -> Vec<u32> {
 async fn up_brings_its_own_engines_and_kill_9_leaves_none() {
     let dir = TempDir::new("up");
     let first = up(dir.path());
-    let id = first.upload("a.txt", "kept").await["id"].as_str().unwrap().to_owned();
+    let id = first.upload("a.txt", "kept").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(!engines_of(dir.path()).is_empty());
     first.kill();
-    eventually("no engine is left", || async { engines_of(dir.path()).is_empty().then_some(()) }).await;
+    eventually("no engine is left", || async {
+        engines_of(dir.path()).is_empty().then_some(())
+    })
+    .await;
 
     // The next start has everything and finishes what was under way.
     let second = up(dir.path());
@@ -75,25 +81,56 @@ async fn beside_a_running_up(data_dir: &Path, gateway: &Gateway) {
         .output()
         .unwrap();
     assert!(uploaded.status.success(), "{}", text(&uploaded));
-    assert_eq!(gateway.json("/api/v1/documents/?source=scan").await["total"], 2);
-    let health = program(data_dir).env("KMRL_API_KEY", KEY).arg("health").output().unwrap();
+    assert_eq!(
+        gateway.json("/api/v1/documents/?source=scan").await["total"],
+        2
+    );
+    let health = program(data_dir)
+        .env("KMRL_API_KEY", KEY)
+        .arg("health")
+        .output()
+        .unwrap();
     assert!(health.status.success(), "{}", text(&health));
     let rebuilt = program(data_dir).args(["rebuild", "all"]).output().unwrap();
     assert!(rebuilt.status.success(), "{}", text(&rebuilt));
     assert_eq!(gateway.json("/api/v1/documents/").await["total"], 3);
-    let second = program(data_dir).arg("up").env("KMRL_LISTEN", "127.0.0.1:0").output().unwrap();
-    assert!(!second.status.success(), "two gateways on one folder: {}", text(&second));
+    let second = program(data_dir)
+        .arg("up")
+        .env("KMRL_LISTEN", "127.0.0.1:0")
+        .output()
+        .unwrap();
+    assert!(
+        !second.status.success(),
+        "two gateways on one folder: {}",
+        text(&second)
+    );
 }
 
 #[test]
 fn extract_prints_the_text_of_a_file() {
     let dir = TempDir::new("extract");
     let file = dir.path().join("a.pdf");
-    std::fs::write(&file, kmrl_extraction::fixtures::pdf(&["Signal failure at Edappally"])).unwrap();
-    let output = program(dir.path()).arg("extract").arg(&file).output().unwrap();
-    assert!(text(&output).contains("Signal failure at Edappally"), "{}", text(&output));
+    std::fs::write(
+        &file,
+        kmrl_extraction::fixtures::pdf(&["Signal failure at Edappally"]),
+    )
+    .unwrap();
+    let output = program(dir.path())
+        .arg("extract")
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        text(&output).contains("Signal failure at Edappally"),
+        "{}",
+        text(&output)
+    );
     std::fs::write(dir.path().join("a.dwg"), "x").unwrap();
-    let output = program(dir.path()).arg("extract").arg(dir.path().join("a.dwg")).output().unwrap();
+    let output = program(dir.path())
+        .arg("extract")
+        .arg(dir.path().join("a.dwg"))
+        .output()
+        .unwrap();
     assert!(!output.status.success());
     assert!(text(&output).contains("because"), "{}", text(&output));
 }
@@ -109,14 +146,20 @@ fn settings_that_cannot_be_used_are_told_at_once() {
         .unwrap();
     assert!(!output.status.success());
     let told = text(&output);
-    assert!(told.contains("KMRL_LISTEN") && told.contains("KMRL_JOBS_WORKERS"), "{told}");
+    assert!(
+        told.contains("KMRL_LISTEN") && told.contains("KMRL_JOBS_WORKERS"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn watch_prints_what_happens() {
     let world = World::new().await;
     let gateway = world.start();
-    let id = gateway.upload("a.txt", "x").await["id"].as_str().unwrap().to_owned();
+    let id = gateway.upload("a.txt", "x").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     gateway.finished(&id).await;
     let mut watch = program(world.data.path());
     watch
@@ -126,7 +169,9 @@ async fn watch_prints_what_happens() {
     let mut child = kmrl_gateway::engines::spawn_tied(watch, libc::SIGKILL).unwrap();
     let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     let found = tokio::task::spawn_blocking(move || {
-        lines.map_while(Result::ok).any(|line| line.contains("processed"))
+        lines
+            .map_while(Result::ok)
+            .any(|line| line.contains("processed"))
     });
     let found = tokio::time::timeout(crate::support::PATIENCE, found).await;
     signal(child.id(), "INT");

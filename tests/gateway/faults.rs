@@ -15,7 +15,9 @@ async fn all_processed_once(gateway: &Gateway, ids: &[String]) {
             .await;
         let mut types: HashMap<&str, usize> = HashMap::new();
         for event in log["events"].as_array().unwrap() {
-            *types.entry(event["event_type"].as_str().unwrap()).or_default() += 1;
+            *types
+                .entry(event["event_type"].as_str().unwrap())
+                .or_default() += 1;
         }
         assert_eq!(types["Uploaded"], 1, "{log}");
         assert_eq!(types["Extracted"], 1, "{log}");
@@ -25,7 +27,9 @@ async fn all_processed_once(gateway: &Gateway, ids: &[String]) {
 async fn upload_many(gateway: &Gateway, count: usize, tag: &str) -> Vec<String> {
     let mut ids = Vec::new();
     for n in 0..count {
-        let document = gateway.upload(&format!("{tag}-{n}.txt"), format!("{tag} {n}")).await;
+        let document = gateway
+            .upload(&format!("{tag}-{n}.txt"), format!("{tag} {n}"))
+            .await;
         ids.push(document["id"].as_str().unwrap().to_owned());
     }
     ids
@@ -37,7 +41,9 @@ async fn a_worker_killed_in_the_middle_of_a_job_loses_nothing() {
     let front = world.start_roles("api,relay,projector");
     let worker = world.start_roles("worker");
     // Many pages keep the worker busy long enough to be caught in the middle.
-    let pages: Vec<String> = (0..2_000).map(|n| format!("Page {n} of the manual")).collect();
+    let pages: Vec<String> = (0..2_000)
+        .map(|n| format!("Page {n} of the manual"))
+        .collect();
     let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
     let id = front
         .upload("manual.pdf", kmrl_extraction::fixtures::pdf(&pages))
@@ -46,7 +52,9 @@ async fn a_worker_killed_in_the_middle_of_a_job_loses_nothing() {
         .unwrap()
         .to_owned();
     eventually("the worker has begun", || async {
-        let d = front.json(&format!("/api/v1/documents/{id}?min_position=1")).await;
+        let d = front
+            .json(&format!("/api/v1/documents/{id}?min_position=1"))
+            .await;
         (d["status"] == "processing").then_some(())
     })
     .await;
@@ -86,22 +94,64 @@ async fn nats_restarted_with_its_store_deleted() {
 async fn local_blob_store_unreachable_for_a_while() {
     let world = World::new().await;
     let front = world.start_roles("api,relay,projector");
+    let worker = world.start_roles("worker");
+    // Held still, so that the store is away before it looks.
+    signal(worker.pid(), "STOP");
     let ids = upload_many(&front, 3, "blob").await;
-    let (there, away) = (world.data.path().join("blobs"), world.data.path().join("away"));
+    let (there, away) = (
+        world.data.path().join("blobs"),
+        world.data.path().join("away"),
+    );
     std::fs::rename(&there, &away).unwrap();
     std::fs::write(&there, "not a folder").unwrap();
     let refused = front.upload_request("x.txt", "x").send().await.unwrap();
     crate::harness::expect_problem(refused, 503, "storage-unavailable").await;
-    let _worker = world.start_roles("worker");
-    // It has tried, and failed for want of the store.
-    eventually("a worker has tried", || async {
-        let status = front.json(&format!("/api/v1/documents/{}/status", ids[0])).await;
-        (status["status"] != "queued" || status["attempt"].as_i64() > Some(0)).then_some(())
-    })
-    .await;
+    signal(worker.pid(), "CONT");
+    a_worker_has_tried(&world).await;
     std::fs::remove_file(&there).unwrap();
     std::fs::rename(&away, &there).unwrap();
     all_processed_once(&front, &ids).await;
+}
+
+async fn a_worker_has_tried(world: &World) {
+    eventually("a worker has tried", || async {
+        let tried: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM jobs WHERE attempt > 0 OR excused > 0")
+                .fetch_one(&world.database.pool)
+                .await
+                .unwrap();
+        (tried > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_unreachable_for_a_while() {
+    let mut s3 = crate::support::s3::S3Server::start().await;
+    let world = World::with(&[
+        ("S3_BUCKET", "documents"),
+        ("S3_ENDPOINT", &s3.endpoint),
+        ("AWS_ACCESS_KEY_ID", &s3.access_key),
+        ("AWS_SECRET_ACCESS_KEY", &s3.secret_key),
+    ])
+    .await;
+    let front = world.start_roles("api,relay,projector");
+    let worker = world.start_roles("worker");
+    signal(worker.pid(), "STOP");
+    let ids = upload_many(&front, 3, "s3").await;
+    s3.kill();
+    let refused = front.upload_request("x.txt", "x").send().await.unwrap();
+    crate::harness::expect_problem(refused, 503, "storage-unavailable").await;
+    signal(worker.pid(), "CONT");
+    a_worker_has_tried(&world).await;
+    s3.restart().await;
+    all_processed_once(&front, &ids).await;
+    let bytes = front
+        .get(&format!("/api/v1/documents/{}/download", ids[0]))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(bytes.text().await.unwrap(), "s3 0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,17 +164,27 @@ async fn postgres_restarted_under_load() {
             .unwrap();
     let mut world = World::new().await;
     world.database.url = postgres.database_url().to_owned();
-    world.settings.push(("KMRL_TEST_OWN_DATABASE".into(), "1".into()));
+    world
+        .settings
+        .push(("KMRL_TEST_OWN_DATABASE".into(), "1".into()));
     migrate(&world);
     let gateway = world.start();
     let mut ids = upload_many(&gateway, 10, "before").await;
     postgres.kill().await.unwrap();
     // While it is away an upload is refused for now, and nothing of it is accepted.
-    let refused = gateway.upload_request("during.txt", "during").send().await.unwrap();
+    let refused = gateway
+        .upload_request("during.txt", "during")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(refused.status(), 503);
     postgres.restart().await.unwrap();
     let accepted = eventually("uploads are accepted again", || async {
-        let answer = gateway.upload_request("after.txt", "after").send().await.unwrap();
+        let answer = gateway
+            .upload_request("after.txt", "after")
+            .send()
+            .await
+            .unwrap();
         (answer.status() == 202).then_some(answer)
     })
     .await;

@@ -59,7 +59,10 @@ impl World {
             .env("KMRL_JOBS_RETRY_FIRST", "1")
             .env("KMRL_JOBS_ACK_WAIT", "3")
             .env("KMRL_JOBS_SWEEP_EVERY", "1")
-            .env("KMRL_LOG", std::env::var("KMRL_TEST_LOG").unwrap_or("warn".into()))
+            .env(
+                "KMRL_LOG",
+                std::env::var("KMRL_TEST_LOG").unwrap_or("warn".into()),
+            )
             .envs(self.settings.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
@@ -205,9 +208,7 @@ pub fn signal(pid: u32, name: &str) {
 
 /// A WebSocket client.
 pub struct Socket(
-    tokio_tungstenite::WebSocketStream<
-        tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>,
-    >,
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
 );
 
 impl Socket {
@@ -265,7 +266,11 @@ pub async fn expect_problem(answer: Response, status: u16, slug: &str) -> Value 
     assert_eq!(got, status, "{slug}: {text}");
     assert_eq!(kind.unwrap(), "application/problem+json", "{text}");
     let problem: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(problem["type"], json!(format!("/problems/{slug}")), "{text}");
+    assert_eq!(
+        problem["type"],
+        json!(format!("/problems/{slug}")),
+        "{text}"
+    );
     assert_eq!(problem["status"], json!(status));
     problem
 }

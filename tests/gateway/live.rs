@@ -13,7 +13,9 @@ fn positions(messages: &[Value]) -> Vec<i64> {
 }
 
 async fn upload(gateway: &Gateway, n: usize) -> String {
-    gateway.upload(&format!("{n}.txt"), format!("text {n}")).await["id"]
+    gateway
+        .upload(&format!("{n}.txt"), format!("text {n}"))
+        .await["id"]
         .as_str()
         .unwrap()
         .to_owned()
@@ -52,16 +54,31 @@ async fn a_client_subscribes_to_one_document() {
     let first = upload(&gateway, 1).await;
     gateway.finished(&first).await;
     let mut socket = gateway.socket("/ws/inspector-7").await;
-    socket.send(json!({"type": "subscribe_document", "document_id": first})).await;
+    socket
+        .send(json!({"type": "subscribe_document", "document_id": first}))
+        .await;
     socket.send(json!({"type": "ping"})).await;
     socket.find(|m| m["type"] == "pong").await;
     upload(&gateway, 2).await;
-    gateway.post(&format!("/api/v1/documents/{first}/reprocess")).send().await.unwrap();
+    gateway
+        .post(&format!("/api/v1/documents/{first}/reprocess"))
+        .send()
+        .await
+        .unwrap();
     let messages = socket.until(|m| m["status"] == "processed").await;
-    let updates: Vec<_> = messages.iter().filter(|m| m["type"] == "document_update").collect();
-    assert!(!updates.is_empty() && updates.iter().all(|m| m["document_id"] == json!(first)), "{updates:?}");
+    let updates: Vec<_> = messages
+        .iter()
+        .filter(|m| m["type"] == "document_update")
+        .collect();
+    assert!(
+        !updates.is_empty() && updates.iter().all(|m| m["document_id"] == json!(first)),
+        "{updates:?}"
+    );
     for field in ["document_id", "status", "progress", "message", "timestamp"] {
-        assert!(updates.iter().all(|m| !m[field].is_null()), "{field}: {updates:?}");
+        assert!(
+            updates.iter().all(|m| !m[field].is_null()),
+            "{field}: {updates:?}"
+        );
     }
 }
 
@@ -74,7 +91,10 @@ async fn one_documents_socket_replays_its_history() {
     gateway.finished(&id).await;
     let mut socket = gateway.socket(&format!("/ws/documents/{id}?after=0")).await;
     let messages = socket.until(|m| m["status"] == "processed").await;
-    let updates: Vec<_> = messages.iter().filter(|m| m["type"] == "document_update").collect();
+    let updates: Vec<_> = messages
+        .iter()
+        .filter(|m| m["type"] == "document_update")
+        .collect();
     assert!(updates.len() >= 3 && updates.iter().all(|m| m["document_id"] == json!(id)));
 }
 
@@ -112,7 +132,9 @@ async fn senseless_messages_are_answered_and_do_not_close() {
     let mut socket = gateway.socket("/ws").await;
     socket.send(json!({"type": "dance"})).await;
     socket.send(json!([1, 2])).await;
-    socket.send(json!({"type": "subscribe_document", "document_id": "42"})).await;
+    socket
+        .send(json!({"type": "subscribe_document", "document_id": "42"}))
+        .await;
     for _ in 0..3 {
         let error = socket.find(|m| m["type"] == "error").await;
         assert!(error["code"].is_string() && error["message"].is_string());
@@ -130,11 +152,20 @@ async fn a_bad_socket_address_is_refused_before_the_upgrade() {
         ("/ws?after=yesterday", 400, "invalid-parameter"),
         ("/ws?colour=red", 400, "unknown-parameter"),
         ("/ws/documents/42", 400, "invalid-id"),
-        ("/ws/documents/00000000-0000-7000-8000-000000000000", 404, "document-not-found"),
+        (
+            "/ws/documents/00000000-0000-7000-8000-000000000000",
+            404,
+            "document-not-found",
+        ),
     ] {
         let request = format!("ws://x{path}").into_client_request().unwrap();
         let mut plain = gateway.get(path);
-        for name in ["connection", "upgrade", "sec-websocket-version", "sec-websocket-key"] {
+        for name in [
+            "connection",
+            "upgrade",
+            "sec-websocket-version",
+            "sec-websocket-key",
+        ] {
             plain = plain.header(name, request.headers()[name].clone());
         }
         expect_problem(plain.send().await.unwrap(), status, slug).await;

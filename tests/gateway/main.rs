@@ -6,6 +6,7 @@ mod faults;
 mod harness;
 mod http;
 mod live;
+mod openapi;
 #[path = "../support/mod.rs"]
 mod support;
 mod way;

@@ -6,7 +6,10 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 fn pdf() -> Vec<u8> {
-    kmrl_extraction::fixtures::pdf(&["Job card WO-1: replace brake pads", "Checked by night shift"])
+    kmrl_extraction::fixtures::pdf(&[
+        "Job card WO-1: replace brake pads",
+        "Checked by night shift",
+    ])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +44,10 @@ async fn a_document_goes_the_whole_way() {
         .filter(|m| m["type"] == "document_update")
         .collect();
     assert!(updates.iter().all(|m| m["document_id"] == id));
-    let statuses: Vec<_> = updates.iter().map(|m| m["status"].as_str().unwrap()).collect();
+    let statuses: Vec<_> = updates
+        .iter()
+        .map(|m| m["status"].as_str().unwrap())
+        .collect();
     assert_eq!(statuses.first(), Some(&"queued"));
     assert!(statuses.contains(&"processing"));
 
@@ -54,7 +60,10 @@ async fn a_document_goes_the_whole_way() {
     assert_eq!(document["language"], "en");
     assert_eq!(document["page_count"], 2);
     let text = document["extracted_text"].as_str().unwrap();
-    assert!(text.contains("replace brake pads") && text.contains("night shift"), "{text}");
+    assert!(
+        text.contains("replace brake pads") && text.contains("night shift"),
+        "{text}"
+    );
 
     let bytes = gateway
         .get(&format!("{location}/download"))
@@ -82,10 +91,17 @@ async fn the_log_says_so(gateway: &Gateway, id: &str) {
     // One correlation id from the request to the last event.
     let correlation = &events[0]["metadata"]["correlation_id"];
     assert!(correlation.is_string());
-    assert!(events.iter().all(|e| &e["metadata"]["correlation_id"] == correlation));
+    assert!(
+        events
+            .iter()
+            .all(|e| &e["metadata"]["correlation_id"] == correlation)
+    );
     // Nothing personal in the log.
     let text = log.to_string();
-    assert!(!text.contains("job-card.pdf") && !text.contains("WO-1"), "{text}");
+    assert!(
+        !text.contains("job-card.pdf") && !text.contains("WO-1"),
+        "{text}"
+    );
     let statistics = gateway.json("/api/v1/documents/statistics").await;
     assert_eq!(statistics["by_status"]["processed"], 1, "{statistics}");
 }
@@ -95,7 +111,9 @@ async fn what_cannot_be_read_fails_with_a_reason_that_says_so() {
     let world = World::new().await;
     let gateway = world.start();
     let drawing = gateway.upload("plan.dwg", b"AC1032 drawing".to_vec()).await;
-    let broken = gateway.upload("broken.pdf", b"%PDF-1.7\nnot really".to_vec()).await;
+    let broken = gateway
+        .upload("broken.pdf", b"%PDF-1.7\nnot really".to_vec())
+        .await;
     let drawing = gateway.finished(drawing["id"].as_str().unwrap()).await;
     assert_eq!(drawing["status"], "failed");
     assert_eq!(drawing["error"]["code"], "unsupported_type", "{drawing}");
@@ -126,7 +144,9 @@ async fn the_same_bytes_are_kept_once_and_name_the_first() {
 async fn people_reprocess_correct_and_withdraw() {
     let world = World::new().await;
     let gateway = world.start();
-    let id = gateway.upload("note.txt", "Track inspection at Aluva").await["id"]
+    let id = gateway
+        .upload("note.txt", "Track inspection at Aluva")
+        .await["id"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -149,31 +169,61 @@ async fn people_reprocess_correct_and_withdraw() {
     )
     .await
     .unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    assert!(
+        answer.status().is_success(),
+        "{}",
+        answer.text().await.unwrap()
+    );
     let position = answer.json::<Value>().await.unwrap()["position"].clone();
-    let corrected = gateway.json(&format!("{path}?min_position={position}")).await;
+    let corrected = gateway
+        .json(&format!("{path}?min_position={position}"))
+        .await;
     assert_eq!(corrected["department"], "engineering");
     assert_eq!(corrected["metadata"], json!({"checked": true}));
 
     // The old version is refused now.
-    let stale = send("withdraw", version(&current), json!({"reason": "old"})).await.unwrap();
+    let stale = send("withdraw", version(&current), json!({"reason": "old"}))
+        .await
+        .unwrap();
     crate::harness::expect_problem(stale, 412, "version-mismatch").await;
 
-    let again = gateway.post(&format!("{path}/reprocess")).send().await.unwrap();
-    assert!(again.status().is_success(), "{}", again.text().await.unwrap());
+    let again = gateway
+        .post(&format!("{path}/reprocess"))
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        again.status().is_success(),
+        "{}",
+        again.text().await.unwrap()
+    );
     let position = again.json::<Value>().await.unwrap()["position"].clone();
-    gateway.json(&format!("{path}?min_position={position}")).await;
+    gateway
+        .json(&format!("{path}?min_position={position}"))
+        .await;
     let processed = gateway.finished(&id).await;
     assert_eq!(processed["run"], 2);
     assert_eq!(processed["department"], "engineering");
 
-    let answer = send("withdraw", version(&processed), json!({"reason": "sent twice"})).await.unwrap();
+    let answer = send(
+        "withdraw",
+        version(&processed),
+        json!({"reason": "sent twice"}),
+    )
+    .await
+    .unwrap();
     assert!(answer.status().is_success());
     let position = answer.json::<Value>().await.unwrap()["position"].clone();
-    let withdrawn = gateway.json(&format!("{path}?min_position={position}")).await;
+    let withdrawn = gateway
+        .json(&format!("{path}?min_position={position}"))
+        .await;
     assert_eq!(withdrawn["withdrawal_reason"], "sent twice");
     let list = gateway.json("/api/v1/documents/").await;
     assert_eq!(list["total"], 0);
-    let gone = gateway.get(&format!("{path}/download")).send().await.unwrap();
+    let gone = gateway
+        .get(&format!("{path}/download"))
+        .send()
+        .await
+        .unwrap();
     crate::harness::expect_problem(gone, 410, "document-withdrawn").await;
 }

@@ -126,8 +126,12 @@ pub async fn append(pool: &PgPool, events: Vec<New>) {
         .iter()
         .map(|e| e.private.as_ref().map(Value::to_string))
         .collect();
+    let writer: i64 = sqlx::query_scalar("INSERT INTO writers DEFAULT VALUES RETURNING id")
+        .fetch_one(pool)
+        .await
+        .unwrap();
     let outcomes: Vec<String> = sqlx::query(
-        "SELECT outcome FROM es_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        "SELECT outcome FROM es_append($16, 1, false, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(column(&|e| e.aggregate_type.into()))
     .bind(column(&|e| e.id.to_string()))
@@ -144,6 +148,7 @@ pub async fn append(pool: &PgPool, events: Vec<New>) {
     .bind(vec!["key:admin"; n])
     .bind(salts)
     .bind(private)
+    .bind(writer)
     .fetch_all(pool)
     .await
     .unwrap()

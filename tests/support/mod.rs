@@ -65,7 +65,9 @@ pub async fn postgres_url() -> &'static str {
         .get_or_init(|| async {
             let dir = TempDir::new("pg");
             let postgres = Postgres::start(&engine_options(dir.path())).await.unwrap();
-            let mut admin = PgConnection::connect(postgres.database_url()).await.unwrap();
+            let mut admin = PgConnection::connect(postgres.database_url())
+                .await
+                .unwrap();
             sqlx::query("CREATE DATABASE template_kmrl")
                 .execute(&mut admin)
                 .await

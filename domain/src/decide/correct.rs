@@ -37,7 +37,9 @@ pub(super) fn decide(
     check("department", c.department.as_deref())?;
     check("language", c.language.as_deref())?;
     // What is already so is not corrected; only digests tell metadata apart, so it always counts.
-    let department = c.department.filter(|d| document.department.as_ref() != Some(d));
+    let department = c
+        .department
+        .filter(|d| document.department.as_ref() != Some(d));
     let language = c.language.filter(|l| document.language.as_ref() != Some(l));
     if department.is_none() && language.is_none() && c.private.is_none() {
         return Ok(None);
@@ -127,7 +129,12 @@ mod tests {
         for bad in ["", "a\nb", &"x".repeat(MAX_WORD + 1)] {
             given(vec![uploaded()])
                 .when(correct(Some(bad), None))
-                .then_expect_error(CorrectRefusal::Value { field: "department" }.into());
+                .then_expect_error(
+                    CorrectRefusal::Value {
+                        field: "department",
+                    }
+                    .into(),
+                );
             given(vec![uploaded()])
                 .when(correct(None, Some(bad)))
                 .then_expect_error(CorrectRefusal::Value { field: "language" }.into());

@@ -73,8 +73,13 @@ mod tests {
 
     #[test]
     fn a_withdrawn_document_is_not_reprocessed() {
-        given(vec![uploaded(), started(1, 1), extracted(1, 1), withdrawn()])
-            .when(request())
-            .then_expect_error(ReprocessingRefusal::Withdrawn.into());
+        given(vec![
+            uploaded(),
+            started(1, 1),
+            extracted(1, 1),
+            withdrawn(),
+        ])
+        .when(request())
+        .then_expect_error(ReprocessingRefusal::Withdrawn.into());
     }
 }

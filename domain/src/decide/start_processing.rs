@@ -86,9 +86,14 @@ mod tests {
 
     #[test]
     fn a_new_run_starts_after_reprocessing_was_requested() {
-        given(vec![uploaded(), started(1, 1), extracted(1, 1), reprocessing(2)])
-            .when(start(2, 1))
-            .then_expect_events(vec![started(2, 1)]);
+        given(vec![
+            uploaded(),
+            started(1, 1),
+            extracted(1, 1),
+            reprocessing(2),
+        ])
+        .when(start(2, 1))
+        .then_expect_events(vec![started(2, 1)]);
     }
 
     #[test]

@@ -70,12 +70,21 @@ fn describe(response: &mut Response, row: &DocumentRow, range: Option<Range<u64>
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, value(&row.content_type));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(header::CONTENT_DISPOSITION, attachment(&row.original_filename));
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        attachment(&row.original_filename),
+    );
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     let policy = HeaderValue::from_static("sandbox; default-src 'none'");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
     if let Some(range) = range {
         let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
         headers.insert(header::CONTENT_RANGE, value(&text));

@@ -72,7 +72,10 @@ pub(super) async fn read(
     while let Some(field) = multipart.next_field().await.map_err(|e| broken(&e))? {
         match field.name().unwrap_or_default().to_owned().as_str() {
             "file" if fields.file.is_some() => {
-                return Err(refused(ProblemType::TooManyFiles, "the form has a second part named file"));
+                return Err(refused(
+                    ProblemType::TooManyFiles,
+                    "the form has a second part named file",
+                ));
             }
             "file" => fields.file = Some(spool(state, field, seen).await?),
             "source" => {
@@ -84,7 +87,9 @@ pub(super) async fn read(
             "priority" => {
                 let word = text(field, "priority", MAX_SOURCE).await?;
                 let priority = word.parse::<Priority>();
-                fields.priority = Some(priority.map_err(|e| refused(ProblemType::PriorityInvalid, e.to_string()))?);
+                fields.priority = Some(
+                    priority.map_err(|e| refused(ProblemType::PriorityInvalid, e.to_string()))?,
+                );
             }
             other => {
                 let shown: String = other.chars().take(64).collect();
@@ -98,14 +103,23 @@ pub(super) async fn read(
 
 fn complete(settings: &UploadSettings, fields: Fields) -> Result<Form, Unaccepted> {
     let Some((file, file_name, declared_type)) = fields.file else {
-        return Err(refused(ProblemType::FileMissing, "send the document as a part named file with a file name"));
+        return Err(refused(
+            ProblemType::FileMissing,
+            "send the document as a part named file with a file name",
+        ));
     };
     if file.size == 0 {
-        return Err(refused(ProblemType::FileEmpty, format!("`{file_name}` has no bytes")));
+        return Err(refused(
+            ProblemType::FileEmpty,
+            format!("`{file_name}` has no bytes"),
+        ));
     }
     let source = fields.source.filter(|s| !s.is_empty());
     let Some(source) = source else {
-        return Err(refused(ProblemType::SourceMissing, format!("send one of: {}", settings.sources.join(", "))));
+        return Err(refused(
+            ProblemType::SourceMissing,
+            format!("send one of: {}", settings.sources.join(", ")),
+        ));
     };
     if !known(settings, &source) {
         let what = format!("`{source}` is none of: {}", settings.sources.join(", "));
@@ -131,8 +145,14 @@ fn known(settings: &UploadSettings, source: &str) -> bool {
 fn metadata(text: &str) -> Result<Map<String, Value>, Unaccepted> {
     match json::parse::<Value>(text.as_bytes()) {
         Ok(Value::Object(map)) if !text.contains("\\u0000") => Ok(map),
-        Ok(Value::Object(_)) => Err(refused(ProblemType::MetadataInvalid, "metadata may not hold the character U+0000")),
-        Ok(_) => Err(refused(ProblemType::MetadataInvalid, "metadata is JSON but no object")),
+        Ok(Value::Object(_)) => Err(refused(
+            ProblemType::MetadataInvalid,
+            "metadata may not hold the character U+0000",
+        )),
+        Ok(_) => Err(refused(
+            ProblemType::MetadataInvalid,
+            "metadata is JSON but no object",
+        )),
         Err(p) if p.kind() == ProblemType::JsonTooDeep => Err(Unaccepted::Refused(p)),
         Err(p) => Err(refused(ProblemType::MetadataInvalid, p.sentence())),
     }
@@ -142,12 +162,19 @@ async fn text(mut field: Field<'_>, name: &str, most: usize) -> Result<String, U
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|e| broken(&e))? {
         if bytes.len() + chunk.len() > most {
-            return Err(refused(ProblemType::FieldTooLarge, format!("`{name}` has at most {most} bytes")));
+            return Err(refused(
+                ProblemType::FieldTooLarge,
+                format!("`{name}` has at most {most} bytes"),
+            ));
         }
         bytes.extend_from_slice(&chunk);
     }
-    String::from_utf8(bytes)
-        .map_err(|_| refused(ProblemType::MultipartMalformed, format!("`{name}` is not UTF-8")))
+    String::from_utf8(bytes).map_err(|_| {
+        refused(
+            ProblemType::MultipartMalformed,
+            format!("`{name}` is not UTF-8"),
+        )
+    })
 }
 
 async fn spool(
@@ -156,7 +183,10 @@ async fn spool(
     seen: &mut Seen,
 ) -> Result<(Spooled, String, Option<String>), Unaccepted> {
     let Some(name) = field.file_name().map(ToOwned::to_owned) else {
-        return Err(refused(ProblemType::FileMissing, "the part named file has no file name"));
+        return Err(refused(
+            ProblemType::FileMissing,
+            "the part named file has no file name",
+        ));
     };
     check_name(&name)?;
     seen.file_name = Some(name.clone());
@@ -184,7 +214,9 @@ fn check_name(name: &str) -> Result<(), Unaccepted> {
         _ if name.chars().count() > MAX_NAME => wrong("the file name has more than 255 characters"),
         _ if name.contains(['/', '\\']) => wrong("the file name holds a path"),
         _ if name.chars().any(char::is_control) => wrong("the file name holds control characters"),
-        _ if name.chars().any(is_bidi_control) => wrong("the file name holds characters that change the direction of text"),
+        _ if name.chars().any(is_bidi_control) => {
+            wrong("the file name holds characters that change the direction of text")
+        }
         _ => Ok(()),
     }
 }
@@ -201,10 +233,27 @@ mod tests {
     #[test]
     fn names_in_any_language_pass_and_tricks_do_not() {
         // Malayalam needs joiners (U+200C, U+200D) in names.
-        for good in ["a.pdf", "സുരക്ഷാ നിർദ്ദേശം.pdf", "ക്\u{200d}ഷ.txt", "a;b \"c\" 100%.txt", &"x".repeat(255)] {
+        for good in [
+            "a.pdf",
+            "സുരക്ഷാ നിർദ്ദേശം.pdf",
+            "ക്\u{200d}ഷ.txt",
+            "a;b \"c\" 100%.txt",
+            &"x".repeat(255),
+        ] {
             assert!(check_name(good).is_ok(), "{good}");
         }
-        for bad in ["", " ", "..", "a/b", "a\\b", "a\nb", "a\0b", "gpj.\u{202e}exe", "\u{2066}a", &"x".repeat(256)] {
+        for bad in [
+            "",
+            " ",
+            "..",
+            "a/b",
+            "a\\b",
+            "a\nb",
+            "a\0b",
+            "gpj.\u{202e}exe",
+            "\u{2066}a",
+            &"x".repeat(256),
+        ] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
     }

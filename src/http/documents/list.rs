@@ -91,7 +91,12 @@ pub(super) async fn list(
             limit: limit + 1,
         },
     };
-    let filter = filter(query.source, query.status, query.department, query.include_withdrawn)?;
+    let filter = filter(
+        query.source,
+        query.status,
+        query.department,
+        query.include_withdrawn,
+    )?;
     min_position::wait(&state, query.min_position).await?;
     let mut found = state.read.list(&filter, page).await?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -3,7 +3,13 @@
 /// The type that the sender declared, unless it is none or says nothing; then that of the extension.
 pub(super) fn of(declared: Option<&str>, file_name: &str) -> String {
     let said = declared
-        .map(|d| d.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+        .map(|d| {
+            d.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        })
         .filter(|d| d.contains('/') && d.len() <= 127 && d != "application/octet-stream");
     let extension = file_name
         .rsplit_once('.')

@@ -72,5 +72,7 @@ pub(super) async fn reprocess(
         fingerprint: ("reprocess", body),
         private: None,
     };
-    change.execute(&state, request.command(state.clock.now())).await
+    change
+        .execute(&state, request.command(state.clock.now()))
+        .await
 }

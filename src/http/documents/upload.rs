@@ -226,6 +226,9 @@ async fn keep_refusal(state: &ApiState, caller: &Caller, problem: &Problem, seen
         .refuse_upload(state.ids.new_id(), refused, Some(sealed), options)
         .await;
     if let Err(error) = kept {
-        tracing::warn!(error = &error as &dyn std::error::Error, "a refusal was not recorded");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "a refusal was not recorded"
+        );
     }
 }

@@ -183,4 +183,3 @@ pub(crate) struct Accepted {
     pub(crate) version: i64,
     pub(crate) position: i64,
 }
-

@@ -71,5 +71,7 @@ pub(super) async fn withdraw(
         fingerprint: ("withdraw", body),
         private: None,
     };
-    change.execute(&state, request.command(state.clock.now())).await
+    change
+        .execute(&state, request.command(state.clock.now()))
+        .await
 }

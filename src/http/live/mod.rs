@@ -150,9 +150,8 @@ async fn of_document(
     pairs: Pairs,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    let id = Uuid::parse_str(&id).map_err(|_| {
-        Problem::new(ProblemType::InvalidId).detail("a document's id is a UUID")
-    })?;
+    let id = Uuid::parse_str(&id)
+        .map_err(|_| Problem::new(ProblemType::InvalidId).detail("a document's id is a UUID"))?;
     let query = query(pairs)?.for_document(id).map_err(bad_query)?;
     match state.live.read().status(id).await {
         Ok(Some(_)) => open(&state, LivePath::Document, query, upgrade).await,

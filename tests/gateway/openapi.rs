@@ -1,0 +1,86 @@
+//! The OpenAPI document and the router name the same routes, and its paths answer.
+
+use crate::harness::{Gateway, World};
+use reqwest::Method;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "delete", "patch"];
+
+/// A path with something in the place of its parameters.
+fn concrete(template: &str, id: &str) -> String {
+    template.replace("{id}", id).replace("{user_id}", "someone")
+}
+
+async fn slug(gateway: &Gateway, method: &str, path: &str) -> (u16, String) {
+    let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+    let url = format!("{}{path}", gateway.base);
+    let answer = gateway.client.request(method, url).send().await.unwrap();
+    let status = answer.status().as_u16();
+    let body: Value = answer.json().await.unwrap_or_default();
+    let slug = body["type"].as_str().unwrap_or_default().to_owned();
+    (status, slug)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_and_the_router_name_the_same_routes() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let id = gateway.upload("a.txt", "x").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    gateway.finished(&id).await;
+    let document = gateway.json("/openapi.json").await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    for (template, item) in document["paths"].as_object().unwrap() {
+        let path = concrete(template, &id);
+        for method in METHODS {
+            let (status, slug) = slug(&gateway, method, &path).await;
+            if item.get(method).is_some() {
+                // It is there: whatever it answers to an empty request, it is not «no such route».
+                assert_ne!(slug, "/problems/not-found", "{method} {template}");
+                assert_ne!(status, 405, "{method} {template}");
+            } else {
+                assert_eq!(status, 405, "{method} {template} is not in the document");
+                assert_eq!(slug, "/problems/method-not-allowed", "{method} {template}");
+            }
+        }
+    }
+}
+
+/// Routes can only come in through `routes!`, which writes them into the document.
+#[test]
+fn no_route_is_added_beside_the_document() {
+    fn check(dir: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                check(&path, found);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for bypass in [".route(", ".route_service(", ".nest(", ".nest_service("] {
+                    if text.contains(bypass) {
+                        found.insert(format!("{}: {bypass}", path.display()));
+                    }
+                }
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    check(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"),
+        &mut found,
+    );
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_page_is_served() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let page = gateway.get("/docs/").send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert!(page.text().await.unwrap().contains("swagger-ui"));
+}
