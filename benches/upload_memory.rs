@@ -3,8 +3,16 @@
 //! Figures are of the kernel: peak resident set (`VmHWM`) during the uploads less the resident set
 //! (`VmRSS`) before them, in MiB. Linux only. Run with `cargo bench --bench upload_memory`.
 
+#![expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark ends at its first error, prints its table and uses a part of the harness"
+)]
+
 #[path = "../tests/gateway/harness.rs"]
-#[expect(dead_code, reason = "the benchmark uses a part of the harness")]
 mod harness;
 #[path = "../tests/support/mod.rs"]
 mod support;

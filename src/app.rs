@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-mod api;
+mod roles;
 
 /// How long a start waits for PostgreSQL, NATS and the schema.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -166,11 +166,26 @@ async fn open_blobs(settings: &Settings) -> Result<(Arc<dyn BlobStore>, Spool), 
                 .map_err(start("connecting to the S3 bucket"))?,
         ),
         None => Arc::new(
-            LocalBlobs::open(&settings.data_dir.join("blobs"))
+            LocalBlobs::open(settings.data_dir.join("blobs"))
                 .map_err(start("opening the documents' folder"))?,
         ),
     };
     Ok((blobs, spool))
+}
+
+/// What a process is to run.
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    /// How.
+    pub settings: &'a Settings,
+    /// On what.
+    pub backends: &'a Backends,
+    /// Which roles.
+    pub roles: &'a [Role],
+    /// Bring the schema up first, instead of waiting for it.
+    pub migrate: bool,
+    /// The administrator's key.
+    pub key: &'a Secret,
 }
 
 /// The parts that roles share.
@@ -233,14 +248,17 @@ impl Parts {
 /// # Errors
 /// When a part cannot be made or ends unasked.
 pub async fn run(
-    settings: &Settings,
-    backends: &Backends,
-    roles: &[Role],
-    migrate: bool,
-    key: &Secret,
+    plan: Plan<'_>,
     shutdown: CancellationToken,
     started: impl FnOnce(std::net::SocketAddr),
 ) -> Result<(), AppError> {
+    let Plan {
+        settings,
+        backends,
+        roles,
+        migrate,
+        key,
+    } = plan;
     let parts = Parts::make(settings, backends, migrate).await?;
     if roles.contains(&Role::Projector) {
         let projector = make_projector(&parts.pool, &parts.blobs);
@@ -249,28 +267,12 @@ pub async fn run(
             .map_err(start("making the read models"))?;
     }
     let background = CancellationToken::new();
+    let mut back = start_background(&parts, roles, &background);
     let mut front = JoinSet::new();
-    let mut back = JoinSet::new();
-    if roles.contains(&Role::Projector) {
-        let projector = make_projector(&parts.pool, &parts.blobs);
-        let (signals, stop) = (parts.signals.clone(), background.clone());
-        back.spawn(async move {
-            projector::run(projector, signals, stop).await;
-            "projector"
-        });
-    }
-    if roles.contains(&Role::Relay) {
-        let relay = api::relay(&parts);
-        let stop = background.clone();
-        back.spawn(async move {
-            relay::run(relay, stop).await;
-            "relay"
-        });
-    }
     if roles.contains(&Role::Worker) {
         let extractor = ExtractionChild::new(settings.jobs.extraction_memory)
             .map_err(start("finding this program for extraction"))?;
-        let worker = api::worker(&parts, Arc::new(extractor))?;
+        let worker = roles::worker(&parts, Arc::new(extractor))?;
         let stop = shutdown.clone();
         front.spawn(async move {
             work::run(worker, stop).await;
@@ -278,7 +280,7 @@ pub async fn run(
         });
     }
     // Every role answers health checks; only the api role answers the rest.
-    let server = api::serve(&parts, roles, key, shutdown.clone()).await?;
+    let server = roles::serve(&parts, roles, key, shutdown.clone()).await?;
     started(server.address);
     front.spawn(async move {
         server.run().await;
@@ -299,6 +301,32 @@ pub async fn run(
         None => Ok(()),
         Some(name) => Err(AppError::Ended(name.unwrap_or("role that panicked"))),
     }
+}
+
+/// The roles that others' work depends on: they stop last.
+fn start_background(
+    parts: &Parts,
+    roles: &[Role],
+    background: &CancellationToken,
+) -> JoinSet<&'static str> {
+    let mut back = JoinSet::new();
+    if roles.contains(&Role::Projector) {
+        let projector = make_projector(&parts.pool, &parts.blobs);
+        let (signals, stop) = (parts.signals.clone(), background.clone());
+        back.spawn(async move {
+            projector::run(projector, signals, stop).await;
+            "projector"
+        });
+    }
+    if roles.contains(&Role::Relay) {
+        let relay = roles::relay(parts);
+        let stop = background.clone();
+        back.spawn(async move {
+            relay::run(relay, stop).await;
+            "relay"
+        });
+    }
+    back
 }
 
 /// Tries until it works or patience ends; the last error is told.

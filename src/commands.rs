@@ -210,7 +210,7 @@ impl Commands {
                     if let Some(expected) = options.if_version {
                         return Err(CommandError::VersionMismatch { expected, actual }.into());
                     }
-                    tokio::time::sleep(pause_after(turn)).await;
+                    crate::pause::pause(pause_after(turn)).await;
                 }
                 Err(error) => return Err(failure(error)),
             }

@@ -92,7 +92,7 @@ pub async fn run(relay: Relay, shutdown: CancellationToken) {
             // Hints come fast under load; a broken engine is asked once a second.
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(FLOOR) => {}
+                () = crate::pause::pause(FLOOR) => {}
             }
         }
     }

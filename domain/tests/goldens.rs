@@ -3,6 +3,8 @@
 //! Current versions must also be written exactly so. `UPDATE_GOLDENS=1` writes files that are
 //! missing; it never changes one that is there.
 
+#![cfg(test)]
+
 use cqrs_es::DomainEvent;
 use cqrs_es::persist::SerializedEvent;
 use kmrl_domain::event::*;

@@ -1,7 +1,7 @@
 //! `up`, `serve` and `migrate`: the long-running commands.
 
 use super::CliError;
-use crate::app::{self, Backends, Role};
+use crate::app::{self, Backends, Plan, Role};
 use crate::config::Settings;
 use crate::engines::{self, EngineOptions, Engines};
 use crate::{admin_key, event_store};
@@ -77,10 +77,14 @@ async fn serve_with(
     let shutdown = CancellationToken::new();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     let started = |address: SocketAddr| announce(settings, backends, address, &key);
-    app::run(
-        settings, backends, roles, migrate, &key.key, shutdown, started,
-    )
-    .await?;
+    let plan = Plan {
+        settings,
+        backends,
+        roles,
+        migrate,
+        key: &key.key,
+    };
+    app::run(plan, shutdown, started).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -15,7 +15,7 @@ use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
 
 /// Tries for one file.
@@ -233,7 +233,7 @@ impl<'a> Uploader<'a> {
                 }
                 Err(_) => wait,
             };
-            sleep(pause.min(LONGEST_WAIT)).await;
+            crate::pause::pause(pause.min(LONGEST_WAIT)).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         Err(UploadError::TooLong)
@@ -280,7 +280,7 @@ impl<'a> Uploader<'a> {
                 // It may come back; the end bounds how long we hope.
                 Err(error) => tracing::debug!(%error, "the gateway cannot be reached"),
             }
-            sleep(LOOK_EVERY).await;
+            crate::pause::pause(LOOK_EVERY).await;
         }
         Err(UploadError::TooLong)
     }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -112,7 +112,7 @@ impl Watcher {
                     tracing::warn!(why, after, retry_in_ms = ms, "connection ended");
                 }
             }
-            sleep(wait).await;
+            crate::pause::pause(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }

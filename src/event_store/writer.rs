@@ -126,7 +126,7 @@ impl Writer {
                     tracing::warn!(%error, commands = commands.len(), pause_ms = pause.as_millis(),
                         "appending to the log failed, sending the batch again");
                     again = true;
-                    tokio::time::sleep(pause).await;
+                    crate::pause::pause(pause).await;
                     pause = (pause * 2).min(longest);
                 }
                 result => return result,

@@ -54,7 +54,6 @@ async fn openapi_json() -> Json<OpenApi> {
 }
 
 /// The whole API.
-#[must_use]
 pub fn router(state: ApiState) -> Router {
     let (Split { open, guarded }, _) = split();
     let guarded = guarded.route_layer(from_fn_with_state(state.clone(), require_key));
@@ -63,7 +62,6 @@ pub fn router(state: ApiState) -> Router {
 }
 
 /// Health and metrics only, for processes without the api role.
-#[must_use]
 pub fn health_router(state: ApiState) -> Router {
     let (open, _) = health::open_routes().split_for_parts();
     let (guarded, _) = health::routes()

@@ -35,7 +35,7 @@ impl Backoff {
         if self.tries_left != u32::MAX {
             self.tries_left -= 1;
         }
-        tokio::time::sleep(self.next).await;
+        crate::pause::pause(self.next).await;
         self.next = self.next.saturating_mul(2).min(LONGEST);
         true
     }

@@ -49,7 +49,7 @@ pub async fn run(worker: Worker, shutdown: CancellationToken) {
                 // The hints come over the same connection; the clock is what is left.
                 tokio::select! {
                     () = shutdown.cancelled() => {}
-                    () = tokio::time::sleep(FLOOR) => {}
+                    () = crate::pause::pause(FLOOR) => {}
                 }
             }
         }

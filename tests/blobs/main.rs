@@ -1,6 +1,6 @@
 //! Blob stores and the spool that feeds them. One suite says what a store is, and runs on each.
 
-#![expect(clippy::unwrap_used, reason = "in the helpers of tests as in tests")]
+#![cfg(test)]
 
 mod conformance;
 mod local;

@@ -1,10 +1,6 @@
 //! The event store on a real PostgreSQL, each test on a database of its own.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail as tests do"
-)]
+#![cfg(test)]
 
 mod append_only;
 mod appending;

@@ -1,5 +1,7 @@
 //! The gateway from outside: the real program over HTTP and WebSocket on real engines.
 
+#![cfg(test)]
+
 mod bad_input;
 mod command_line;
 mod faults;

@@ -84,9 +84,9 @@ pub fn extracted(number: u32, sequence: i64, run: u32, attempt: u32) -> New {
             characters: 30,
             pages: 2,
         },
-        language: if number % 2 == 0 { "en" } else { "ml" }.into(),
+        language: if number.is_multiple_of(2) { "en" } else { "ml" }.into(),
         confidence: 0.5 + f64::from(number % 50) / 100.0,
-        department: (number % 4 == 0).then(|| "safety".into()),
+        department: (number.is_multiple_of(4)).then(|| "safety".into()),
         findings: Some(Findings {
             version: Some("1.7".into()),
             ..Findings::default()

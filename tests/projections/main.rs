@@ -1,6 +1,8 @@
 //! Projections on a real PostgreSQL: events to rows, delivered twice, rebuilt, faulty events,
 //! several projectors, texts that are away.
 
+#![cfg(test)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,7 +1,7 @@
 //! An S3 server for tests: SeaweedFS, all of it in one process, on loopback ports of its own and
 //! with its own keys, so that any number of test runs go on at once. Ends with the test program.
 //!
-//! Needs the `weed` program: `KMRL_WEED_BIN`, the engines folder (`make engines`) or PATH.
+//! Needs the `weed` program: `KMRL_TEST_WEED_BIN`, the engines folder (`make engines`) or PATH.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -167,7 +167,7 @@ fn distinct_ports() -> [u16; PORT_FLAGS.len()] {
 }
 
 fn weed() -> PathBuf {
-    if let Some(program) = std::env::var_os("KMRL_WEED_BIN") {
+    if let Some(program) = std::env::var_os("KMRL_TEST_WEED_BIN") {
         return program.into();
     }
     let engines = std::env::var_os("KMRL_ENGINES_DIR").map_or_else(
@@ -179,7 +179,7 @@ fn weed() -> PathBuf {
         .chain(std::env::split_paths(&path))
         .map(|folder| folder.join("weed"))
         .find(|program| program.is_file())
-        .expect("no weed program: run `make engines` or set KMRL_WEED_BIN")
+        .expect("no weed program: run `make engines` or set KMRL_TEST_WEED_BIN")
 }
 
 /// Whether an S3 server answers on the port: any answer will do, here that it wants a signature.

@@ -81,7 +81,7 @@ impl Tail {
                 );
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(FLOOR) => {}
+                    () = crate::pause::pause(FLOOR) => {}
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Makes the roles' parts out of the shared ones, and serves HTTP.
+//! Makes each role out of the shared parts, and serves HTTP.
 
 use super::{AppError, Parts, Role, start};
 use crate::adapters::extraction_child::ExtractionChild;
