@@ -1,11 +1,11 @@
 //! `health`: is the gateway ready? For container health checks; needs no key.
 
-use super::{CliError, ServerAddress};
+use super::CliError;
 use std::process::ExitCode;
 
 /// Asks `/health/ready` and prints its answer.
-pub(super) async fn run(server: &ServerAddress) -> Result<ExitCode, CliError> {
-    let url = format!("{}/health/ready", server.base_url);
+pub(super) async fn run(base_url: &str) -> Result<ExitCode, CliError> {
+    let url = format!("{base_url}/health/ready");
     let answer = reqwest::get(&url)
         .await
         .map_err(|e| CliError::failed(format!("asking {url}"), e))?;

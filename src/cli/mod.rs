@@ -146,7 +146,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliE
         Command::Upload(args) => upload::run(args, &ServerAddress::find(&settings)?).await,
         Command::Watch(args) => watch::run(args, &ServerAddress::find(&settings)?).await,
         Command::Rebuild(args) => rebuild::run(args, settings).await,
-        Command::Health => health::run(&ServerAddress::find(&settings)?).await,
+        Command::Health => health::run(&ServerAddress::base_url(&settings)).await,
         // Handled before the settings were read.
         Command::Config(_) | Command::Openapi | Command::ExtractChild => Ok(ExitCode::SUCCESS),
     }

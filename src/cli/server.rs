@@ -14,16 +14,22 @@ pub struct ServerAddress {
 }
 
 impl ServerAddress {
+    /// Where a gateway listens: beside a running `up` as its data folder says, else as the
+    /// settings say.
+    #[must_use]
+    pub fn base_url(settings: &Settings) -> String {
+        let running = engines::read_connection(&settings.data_dir).ok().flatten();
+        running
+            .and_then(|c| c.http)
+            .unwrap_or_else(|| format!("http://{}", settings.http.listen))
+    }
+
     /// From the settings, and beside a running `up` from its data folder.
     ///
     /// # Errors
     /// When there is no key to be found.
     pub fn find(settings: &Settings) -> Result<Self, CliError> {
-        let http = engines::read_connection(&settings.data_dir)
-            .ok()
-            .flatten()
-            .and_then(|c| c.http);
-        let base_url = http.unwrap_or_else(|| format!("http://{}", settings.http.listen));
+        let base_url = Self::base_url(settings);
         let stored = admin_key::stored(&settings.data_dir)
             .map_err(|e| CliError::failed("reading the stored key", e))?;
         let api_key = settings.api_key.clone().or(stored).ok_or_else(|| {

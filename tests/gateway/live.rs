@@ -171,3 +171,31 @@ async fn a_bad_socket_address_is_refused_before_the_upgrade() {
         expect_problem(plain.send().await.unwrap(), status, slug).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_is_pushed_by_page() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let mut socket = gateway.socket("/ws").await;
+    let pages: Vec<String> = (0..3_000)
+        .map(|n| format!("Page {n} of the manual"))
+        .collect();
+    let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+    let pdf = kmrl_extraction::fixtures::pdf(&pages);
+    gateway.upload("manual.pdf", pdf).await;
+    let messages = socket.until(|m| m["status"] == "processed").await;
+    let updates: Vec<_> = messages
+        .iter()
+        .filter(|m| m["type"] == "document_update")
+        .collect();
+    let by_page = updates.iter().filter(|m| {
+        m["status"] == "processing" && m["message"].as_str().is_some_and(|t| t.contains("of 3000"))
+    });
+    assert!(by_page.count() > 0, "{updates:?}");
+    let progress: Vec<_> = updates
+        .iter()
+        .map(|m| m["progress"].as_i64().unwrap())
+        .collect();
+    assert!(progress.is_sorted(), "{progress:?}");
+    assert_eq!(progress.last(), Some(&100));
+}

@@ -50,6 +50,60 @@ async fn the_document_and_the_router_name_the_same_routes() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_in_the_document_work() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let document = gateway.json("/openapi.json").await;
+    let id = upload_by_example(&gateway, &document).await;
+    gateway.finished(&id).await;
+    for (command, schema) in [
+        ("correct", "CorrectRequest"),
+        ("reprocess", "ReprocessRequest"),
+        ("withdraw", "WithdrawRequest"),
+    ] {
+        let answer = gateway
+            .post(&format!("/api/v1/documents/{id}/{command}"))
+            .header("if-match", "*")
+            .json(&examples(&document, schema))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            answer.status(),
+            200,
+            "{command}: {}",
+            answer.text().await.unwrap()
+        );
+    }
+}
+
+/// The examples of a schema's properties, as one object.
+fn examples(document: &Value, schema: &str) -> serde_json::Map<String, Value> {
+    let properties = &document["components"]["schemas"][schema]["properties"];
+    let examples: serde_json::Map<_, _> = properties
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter_map(|(name, p)| Some((name.clone(), p.get("example")?.clone())))
+        .collect();
+    assert!(!examples.is_empty(), "{schema} has no examples");
+    examples
+}
+
+async fn upload_by_example(gateway: &Gateway, document: &Value) -> String {
+    let part = reqwest::multipart::Part::bytes(b"by example".to_vec()).file_name("a.txt");
+    let mut form = reqwest::multipart::Form::new().part("file", part);
+    for (name, value) in examples(document, "UploadForm") {
+        form = form.text(name, value.as_str().unwrap().to_owned());
+    }
+    let request = gateway.post("/api/v1/documents/upload").multipart(form);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    let accepted: Value = answer.json().await.unwrap();
+    accepted["id"].as_str().unwrap().to_owned()
+}
+
 /// Routes can only come in through `routes!`, which writes them into the document.
 #[test]
 fn no_route_is_added_beside_the_document() {
