@@ -208,7 +208,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "log.filter",
         "KMRL_LOG",
-        "info",
+        "info,sqlx=warn,async_nats=warn",
         "What is logged, as tracing's filter: `info`, `debug`, `kmrl_gateway=debug,warn`.",
     ),
     plain(
