@@ -249,12 +249,9 @@ async fn a_creation_cut_short_is_begun_anew() {
     postgres.stop().await.unwrap();
 }
 
-/// Not a test of its own: the program that the next test kills.
-#[tokio::test]
-#[ignore = "run as a child process by the_engines_end_with_a_killed_program"]
-async fn hold_engines_until_killed() {
-    let folder = PathBuf::from(std::env::var_os(HOLD_FOLDER).unwrap());
-    let engines = engines::start(&options(&folder)).await.unwrap();
+/// What the program does that the next test starts and kills.
+async fn hold_engines_until_killed(folder: &Path) {
+    let engines = engines::start(&options(folder)).await.unwrap();
     let pids: Vec<String> = engines.pids().iter().map(u32::to_string).collect();
     println!("\npids {}", pids.join(" "));
     std::future::pending::<()>().await;
@@ -264,8 +261,7 @@ fn spawn_holder(folder: &Path) -> (Child, Vec<u32>) {
     let mut holder = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "hold_engines_until_killed",
-            "--ignored",
+            "the_engines_end_with_a_killed_program",
             "--nocapture",
         ])
         .env(HOLD_FOLDER, folder)
@@ -288,6 +284,9 @@ fn spawn_holder(folder: &Path) -> (Child, Vec<u32>) {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_engines_end_with_a_killed_program() {
+    if let Some(folder) = std::env::var_os(HOLD_FOLDER) {
+        hold_engines_until_killed(Path::new(&folder)).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     let (mut holder, pids) = spawn_holder(folder.path());
     assert!(pids.iter().all(|pid| is_running(*pid)));
