@@ -286,7 +286,9 @@ pub async fn run(
         server.run().await;
         "HTTP server"
     });
+    // Roles end once shutdown is asked for: that must be looked at first.
     let ended = tokio::select! {
+        biased;
         () = shutdown.cancelled() => None,
         Some(name) = front.join_next() => Some(name),
         Some(name) = back.join_next() => Some(name),
