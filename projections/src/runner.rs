@@ -4,7 +4,7 @@
 //! caller's: it calls [`Projector::catch_up`] on every hint and every so often, and again after an
 //! error. Any number of projectors may run at once, in any number of processes.
 
-use crate::batch::Reader;
+use crate::batch::{Batch, Reader};
 use crate::commit::{Committed, commit};
 use crate::error::ProjectionError;
 use crate::model::{MODELS, Model};
@@ -93,6 +93,7 @@ impl Projector {
                 return Ok(Reached::Somewhere);
             }
             generation.position = batch.end();
+            trace(model, &batch);
         }
         if generation.position < until {
             return Ok(Reached::Somewhere);
@@ -106,6 +107,22 @@ impl Projector {
         } else {
             Reached::Head
         })
+    }
+}
+
+/// The end of an event's trace: the correlation id that its request began with.
+fn trace(model: &dyn Model, batch: &Batch) {
+    // A rebuild applies tens of thousands of events a second: nothing is formatted in vain.
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    for event in batch.events() {
+        tracing::debug!(
+            projection = model.name(),
+            position = event.position,
+            correlation_id = event.metadata.get("correlation_id"),
+            "applied"
+        );
     }
 }
 

@@ -48,6 +48,11 @@ impl World {
     }
 
     pub fn start_roles(&self, roles: &str) -> Gateway {
+        Gateway::spawn(self.command(roles))
+    }
+
+    /// How a process with these roles is started.
+    pub fn command(&self, roles: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"));
         command
             .args(["serve", "--role", roles])
@@ -66,7 +71,7 @@ impl World {
             .envs(self.settings.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
-        Gateway::spawn(command)
+        command
     }
 }
 

@@ -227,3 +227,38 @@ async fn people_reprocess_correct_and_withdraw() {
         .unwrap();
     crate::harness::expect_problem(gone, 410, "document-withdrawn").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_correlation_id_runs_from_the_request_to_the_rows() {
+    let world = World::with(&[("KMRL_LOG", "debug"), ("KMRL_LOG_FORMAT", "json")]).await;
+    let path = world.data.path().join("gateway.log");
+    let mut command = world.command("api,relay,projector,worker");
+    command.stderr(std::fs::File::create(&path).unwrap());
+    let gateway = Gateway::spawn(command);
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let answer = gateway
+        .upload_request("a.txt", "traced")
+        .header("traceparent", format!("00-{trace_id}-00f067aa0ba902b7-01"))
+        .send()
+        .await
+        .unwrap();
+    let id = answer.json::<Value>().await.unwrap()["id"].clone();
+    gateway.finished(id.as_str().unwrap()).await;
+    // The request, the job that NATS carried, and the projection each name it.
+    crate::support::eventually("the trace is logged", || async {
+        let log = std::fs::read_to_string(&path).unwrap();
+        let names = |what: &str| {
+            log.lines()
+                .any(|line| line.contains(trace_id) && line.contains(what))
+        };
+        [
+            "\"name\":\"request\"",
+            "\"name\":\"job\"",
+            "\"projection\":\"documents\"",
+        ]
+        .iter()
+        .all(|what| names(what))
+        .then_some(())
+    })
+    .await;
+}
