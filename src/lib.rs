@@ -18,6 +18,7 @@ pub mod logs;
 pub mod pause;
 pub mod ports;
 pub mod projector;
+pub mod proof;
 pub mod relay;
 pub mod signals;
 pub mod spool;
