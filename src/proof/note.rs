@@ -281,6 +281,24 @@ mod tests {
     }
 
     #[test]
+    fn another_author_verifies_and_signs_the_same() {
+        use ed25519_dalek::{Signature, Signer, SigningKey as Theirs};
+        let theirs = Theirs::from_bytes(&[7; 32]);
+        let note = key().sign("one\ntwo\n");
+        let (text, line) = note.split_once("\n\n").unwrap();
+        let line = line.trim().rsplit_once(' ').unwrap().1;
+        let bytes = STANDARD.decode(line).unwrap();
+        let signature = Signature::from_slice(&bytes[4..]).unwrap();
+        let text = format!("{text}\n");
+        theirs
+            .verifying_key()
+            .verify_strict(text.as_bytes(), &signature)
+            .unwrap();
+        assert_eq!(theirs.sign(text.as_bytes()), signature);
+        assert_eq!(key().verifying().key, theirs.verifying_key().to_bytes());
+    }
+
+    #[test]
     fn keys_survive_their_texts() {
         let key = key();
         let again = SigningKey::parse(&key.to_text()).unwrap();
