@@ -14,7 +14,7 @@ use crate::ports::{BlobStore, JobQueue};
 use crate::projector::BlobTexts;
 use crate::signals::Signals;
 use crate::spool::Spool;
-use crate::{engines, projector, relay, work};
+use crate::{engines, notary, projector, relay, work};
 use kmrl_projections::Projector;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -140,6 +140,18 @@ pub async fn projector_for_tools(settings: &Settings) -> Result<Projector, AppEr
     Ok(make_projector(&pool, &blobs))
 }
 
+/// The database and the blob store, for command-line tools.
+///
+/// # Errors
+/// When one of them cannot be reached.
+pub async fn stores_for_tools(
+    settings: &Settings,
+) -> Result<(PgPool, Arc<dyn BlobStore>), AppError> {
+    let pool = connect_database(settings, &backends(settings)?).await?;
+    let (blobs, _spool) = open_blobs(settings).await?;
+    Ok((pool, blobs))
+}
+
 /// The OpenAPI document, as JSON.
 ///
 /// # Errors
@@ -243,7 +255,7 @@ impl Parts {
 }
 
 /// Runs the roles until shutdown, then stops in order: requests and jobs first, then relay and
-/// projections, then the writer.
+/// projections, then the writer, last a signed checkpoint over everything.
 ///
 /// # Errors
 /// When a part cannot be made or ends unasked.
@@ -267,7 +279,17 @@ pub async fn run(
             .map_err(start("making the read models"))?;
     }
     let background = CancellationToken::new();
+    let notary = roles
+        .contains(&Role::Projector)
+        .then(|| roles::notary(&parts));
     let mut back = start_background(&parts, roles, &background);
+    if let Some(notary) = notary.clone() {
+        let (every, stop) = (settings.notary.every, background.clone());
+        back.spawn(async move {
+            notary::run(notary, every, stop).await;
+            "notary"
+        });
+    }
     let mut front = JoinSet::new();
     if roles.contains(&Role::Worker) {
         let extractor = ExtractionChild::new(settings.jobs.extraction_memory)
@@ -298,6 +320,9 @@ pub async fn run(
     background.cancel();
     while back.join_next().await.is_some() {}
     parts.store.shutdown().await;
+    if let Some(notary) = notary {
+        notary::last_checkpoint(&notary).await;
+    }
     parts.pool.close().await;
     match ended {
         None => Ok(()),

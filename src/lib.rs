@@ -15,6 +15,7 @@ pub mod event_store;
 pub mod extraction_child;
 pub mod http;
 pub mod logs;
+pub mod notary;
 pub mod pause;
 pub mod ports;
 pub mod projector;

@@ -46,6 +46,20 @@ const MUST_NOT_IMPORT: &[(&str, &[&str])] = &[
     ("event_store", &["adapters", "commands", "engines", "relay"]),
     ("commands", &["adapters", "engines", "relay"]),
     ("relay", &["adapters", "commands", "engines"]),
+    ("notary", &["adapters", "commands", "engines", "relay"]),
+    (
+        "proof",
+        &[
+            "adapters",
+            "commands",
+            "config",
+            "engines",
+            "event_store",
+            "notary",
+            "ports",
+            "relay",
+        ],
+    ),
     ("http", &["adapters", "engines", "relay"]),
     ("work", &["adapters", "engines", "relay"]),
 ];

@@ -8,6 +8,7 @@ use crate::http::live::LiveHub;
 use crate::http::metrics::Metrics;
 use crate::http::router;
 use crate::http::state::{ApiState, Parts as ApiParts};
+use crate::notary::{LogTree, Notary};
 use crate::relay::{Relay, RelaySettings};
 use crate::spool::Spool;
 use crate::work::{WorkSettings, Worker};
@@ -61,6 +62,16 @@ pub(super) fn worker(parts: &Parts, extractor: Arc<ExtractionChild>) -> Result<W
     })
 }
 
+pub(super) fn notary(parts: &Parts) -> Arc<Notary> {
+    Arc::new(Notary::new(
+        parts.pool.clone(),
+        Arc::clone(&parts.blobs),
+        parts.clock.clone(),
+        parts.ids.clone(),
+        parts.settings.notary.clone(),
+    ))
+}
+
 /// Unlike any other worker's, also of the same process id on another machine.
 fn worker_name(id: Uuid) -> String {
     format!("worker-{}-{}", std::process::id(), id.simple())
@@ -101,6 +112,7 @@ pub(super) async fn serve(
         commands: parts.commands.clone(),
         log: log.clone(),
         read: read.clone(),
+        tree: LogTree::new(parts.pool.clone()),
         blobs: Arc::clone(&parts.blobs),
         spool: parts.spool.clone(),
         signals: parts.signals.clone(),

@@ -13,7 +13,7 @@ pub use reader::{ConfigError, Origin, Reader};
 pub use secret::Secret;
 pub use sections::{
     DatabaseSettings, EngineSettings, HttpSettings, JobSettings, LiveSettings, LogFormat,
-    LogSettings, NatsSettings, S3Settings, UploadSettings,
+    LogSettings, NatsSettings, NotarySettings, S3Settings, UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
 
@@ -40,6 +40,8 @@ pub struct Settings {
     pub live: LiveSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// Signed checkpoints of the event log.
+    pub notary: NotarySettings,
     /// The embedded engines.
     pub engines: EngineSettings,
     /// Logs.
@@ -52,8 +54,10 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong, at once.
     pub fn read(mut r: Reader) -> Result<Self, ConfigError> {
+        let data_dir = sections::data_dir(&mut r);
         let settings = Self {
-            data_dir: sections::data_dir(&mut r),
+            notary: sections::notary(&mut r, &data_dir),
+            data_dir,
             api_key: sections::api_key(&mut r),
             database: sections::database(&mut r),
             nats: sections::nats(&mut r),

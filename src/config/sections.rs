@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::secret::Secret;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// PostgreSQL.
@@ -87,6 +87,17 @@ pub struct HttpSettings {
     pub min_position_wait: Duration,
     /// Time to finish at shutdown.
     pub shutdown_grace: Duration,
+}
+
+/// Signed checkpoints of the event log.
+#[derive(Clone, Debug)]
+pub struct NotarySettings {
+    /// File with the signing key.
+    pub key_file: PathBuf,
+    /// Between looks whether the log grew.
+    pub every: Duration,
+    /// Days that the copies are locked for in the object store; 0: not locked.
+    pub lock_days: u32,
 }
 
 /// The embedded engines.
@@ -231,6 +242,15 @@ pub(super) fn http(r: &mut Reader) -> HttpSettings {
         listen: r.required("listen", SocketAddr::from(([127, 0, 0, 1], 8080))),
         min_position_wait: seconds(r, "http.min_position_wait"),
         shutdown_grace: seconds(r, "http.shutdown_grace"),
+    }
+}
+
+pub(super) fn notary(r: &mut Reader, data_dir: &Path) -> NotarySettings {
+    let key_file = r.optional("notary.key_file").map(absolute);
+    NotarySettings {
+        key_file: key_file.unwrap_or_else(|| data_dir.join("log-signing-key")),
+        every: seconds(r, "notary.every"),
+        lock_days: narrow(r.number("notary.lock_days", 0, 36_500)),
     }
 }
 

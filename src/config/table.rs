@@ -206,6 +206,24 @@ pub const SETTINGS: &[Setting] = &[
         "Seconds that requests and jobs have to finish at shutdown.",
     ),
     plain(
+        "notary.every",
+        "KMRL_LOG_CHECKPOINT_EVERY",
+        "5",
+        "Seconds between signed checkpoints of the event log, while it grows.",
+    ),
+    plain(
+        "notary.key_file",
+        "KMRL_LOG_KEY_FILE",
+        "",
+        "File with the key that signs checkpoints, made with mode 0600 at the first. Absent: `log-signing-key` in the data folder. All processes with the projector role need the same.",
+    ),
+    plain(
+        "notary.lock_days",
+        "KMRL_LOG_LOCK_DAYS",
+        "0",
+        "Days that copies of the log's hashes and checkpoints are locked against deletion in the object store, up to 36500; 0: not locked.",
+    ),
+    plain(
         "log.filter",
         "KMRL_LOG",
         "info,sqlx=warn,async_nats=warn",

@@ -14,6 +14,7 @@ pub mod health;
 mod idempotency;
 mod json;
 pub mod live;
+mod log;
 pub mod metrics;
 mod min_position;
 pub mod openapi;

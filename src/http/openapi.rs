@@ -17,6 +17,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "documents", description = "Documents in and out"),
         (name = "commands", description = "What people do to documents"),
         (name = "events", description = "The log"),
+        (name = "log", description = "Proofs that the log was not changed"),
         (name = "live", description = "Live updates over WebSocket"),
         (name = "health", description = "How the gateway is"),
     ),

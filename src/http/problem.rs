@@ -5,7 +5,9 @@
 
 use crate::commands::CommandError;
 use crate::event_store::LogError;
+use crate::notary::{KeyError, TreeError};
 use crate::ports::BlobError;
+use crate::proof::tree::ProofError;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -84,6 +86,13 @@ problems! {
     DocumentWithdrawn = 410 "document-withdrawn" "The document was withdrawn";
     MethodNotAllowed = 405 "method-not-allowed" "The path does not take this method";
     UpgradeRequired = 426 "upgrade-required" "This path is for WebSocket";
+    LogNotSigned = 404 "log-not-signed" "No checkpoint of the log has been signed yet";
+    LogSizeZero = 400 "log-size-zero" "A tree without entries proves nothing";
+    LogSizeUnknown = 404 "log-size-unknown" "The log has not been signed at such a size";
+    LogRangeReversed = 400 "log-range-reversed" "The first size is larger than the second";
+    LogPositionBeyondSize = 400 "log-position-beyond-size" "The tree of this size has no such position";
+    LogPositionFuture = 404 "log-position-future" "Nothing has been recorded at this position yet";
+    LogPositionUnsigned = 503 "log-position-unsigned" "No checkpoint covers this position yet";
     PositionNotReached = 503 "position-not-reached" "The position cannot be read yet";
     StorageUnavailable = 503 "storage-unavailable" "The object store does not answer";
     StorageFull = 507 "storage-full" "The object store is full";
@@ -263,6 +272,25 @@ impl From<LogError> for Problem {
             LogError::Database(_) => Self::unavailable(ProblemType::Unavailable, &error),
             _ => Self::internal(&error),
         }
+    }
+}
+
+impl From<TreeError> for Problem {
+    fn from(error: TreeError) -> Self {
+        let kind = match &error {
+            TreeError::Database(_) | TreeError::Key(KeyError::Database(_)) => {
+                return Self::unavailable(ProblemType::Unavailable, &error);
+            }
+            TreeError::NoSuchSize { size: ..=0, .. } => ProblemType::LogSizeZero,
+            TreeError::NoSuchSize { newest: 0, .. } => ProblemType::LogNotSigned,
+            TreeError::NoSuchSize { .. } => ProblemType::LogSizeUnknown,
+            TreeError::Proof(ProofError::NoSuchIndex { .. }) => ProblemType::LogPositionBeyondSize,
+            TreeError::Proof(ProofError::NotGrowing { old: 0, .. }) => ProblemType::LogSizeZero,
+            TreeError::Proof(ProofError::NotGrowing { .. }) => ProblemType::LogRangeReversed,
+            TreeError::NotCovered { .. } => ProblemType::LogPositionUnsigned,
+            _ => return Self::internal(&error),
+        };
+        Self::new(kind).detail(error.to_string())
     }
 }
 

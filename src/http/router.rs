@@ -4,7 +4,9 @@ use super::auth::require_key;
 use super::context::trace_request;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
-use super::{commands, documents, events, health, live, metrics, openapi, status, websocket_info};
+use super::{
+    commands, documents, events, health, live, log, metrics, openapi, status, websocket_info,
+};
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};
 use axum::middleware::{from_fn_with_state, map_response};
@@ -26,11 +28,13 @@ struct Split {
 fn split() -> (Split, OpenApi) {
     let (open, open_api) = OpenApiRouter::with_openapi(openapi::base())
         .merge(health::open_routes())
+        .merge(log::open_routes())
         .routes(routes!(openapi_json))
         .split_for_parts();
     let (guarded, guarded_api) = OpenApiRouter::new()
         .merge(documents::routes())
         .merge(live::routes())
+        .merge(log::routes())
         .merge(health::routes())
         .routes(routes!(commands::commands))
         .routes(routes!(events::events))

@@ -6,6 +6,7 @@ use super::metrics::Metrics;
 use crate::commands::Commands;
 use crate::config::{Secret, UploadSettings};
 use crate::event_store::EventLog;
+use crate::notary::LogTree;
 use crate::ports::{BlobStore, Clock, Ids};
 use crate::signals::Signals;
 use crate::spool::Spool;
@@ -26,6 +27,8 @@ pub struct Parts {
     pub log: EventLog,
     /// Reads the read models.
     pub read: ReadModel,
+    /// Proofs of the log.
+    pub tree: LogTree,
     /// Documents' bytes.
     pub blobs: Arc<dyn BlobStore>,
     /// Where uploads are hashed while they stream.

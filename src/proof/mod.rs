@@ -6,7 +6,9 @@
 
 pub mod checkpoint;
 pub mod entry;
+pub mod export;
 pub mod note;
+pub mod scan;
 pub mod tree;
 
 /// A SHA-256 hash of the tree.

@@ -24,7 +24,14 @@ async fn the_owner_cannot_change_the_log() {
         "TRUNCATE events",
         "TRUNCATE events CASCADE",
         "INSERT INTO events SELECT position + 1, aggregate_type, aggregate_id, sequence + 1, event_type, \
-         event_version, payload, metadata, actor, recorded_at, leaf, chain FROM events",
+         event_version, payload, metadata, actor, recorded_at, leaf FROM events",
+        "UPDATE log_checkpoints SET size = 1",
+        "DELETE FROM log_checkpoints",
+        "TRUNCATE log_checkpoints",
+        "UPDATE log_nodes SET index = 1",
+        "DELETE FROM log_nodes",
+        "UPDATE log_keys SET vkey = ''",
+        "DELETE FROM log_keys",
         "WITH w AS (DELETE FROM events RETURNING 1) SELECT * FROM w",
     ] {
         let refused = sqlx::query(statement)

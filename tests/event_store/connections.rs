@@ -1,7 +1,7 @@
 //! Connections that break in the middle: every command is appended once, and no caller notices.
 
-use crate::chain::verify;
 use crate::fixtures::{append, id, store, uploaded};
+use crate::leaves::verify;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

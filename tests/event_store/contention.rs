@@ -1,7 +1,7 @@
 //! Many tasks in two processes on few aggregates: what was acknowledged is what is stored.
 
-use crate::chain::verify;
 use crate::fixtures::{append, id, requested};
+use crate::leaves::verify;
 use crate::support;
 use cqrs_es::EventStore;
 use kmrl_domain::Document;

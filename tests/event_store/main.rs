@@ -4,12 +4,12 @@
 
 mod append_only;
 mod appending;
-mod chain;
 mod commands;
 mod conformance;
 mod connections;
 mod contention;
 mod fixtures;
+mod leaves;
 mod log;
 mod migrations;
 mod upcasting;
