@@ -57,8 +57,44 @@ pub trait BlobStore: Send + Sync + 'static {
     /// The size of an object in bytes; `None` when there is none.
     async fn size(&self, key: &str) -> Result<Option<u64>, BlobError>;
 
+    /// Keep bytes as [`put_bytes`](Self::put_bytes) does, and keep them from being deleted until a
+    /// time, as far as the store can: S3 by object lock in compliance mode where the bucket has it,
+    /// a folder by making the file read-only, which only this program heeds.
+    async fn put_locked(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        sha256: &str,
+        until: OffsetDateTime,
+    ) -> Result<bool, BlobError>;
+
+    /// At most `limit` objects whose key begins with `prefix` (empty, or ending with `/`) and comes
+    /// after `after` in the store's order: that of the keys' bytes, but for servers that put folders
+    /// first. None is left out, one may come twice; fewer than `limit` are the last ones.
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<BlobInfo>, BlobError>;
+
+    /// Delete an object for ever, earlier versions of it included. It is gone durably when this
+    /// returns; `false` when there was none. One that is locked is [`BlobError::Refused`].
+    async fn delete(&self, key: &str) -> Result<bool, BlobError>;
+
     /// One real round trip, to tell whether the store can be used.
     async fn probe(&self) -> Result<(), BlobError>;
+}
+
+/// An object in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobInfo {
+    /// Its key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was put.
+    pub modified: OffsetDateTime,
 }
 
 /// An object being read.
@@ -161,6 +197,21 @@ pub fn check_key(key: &str) -> Result<(), BlobError> {
         Err(BlobError::InvalidKey {
             key: key.chars().take(80).collect(),
         })
+    }
+}
+
+/// Refuse what cannot begin keys: nothing at all, or a key with a `/` behind it.
+///
+/// # Errors
+///
+/// [`BlobError::InvalidKey`].
+pub fn check_prefix(prefix: &str) -> Result<(), BlobError> {
+    match prefix.strip_suffix('/') {
+        Some(folder) => check_key(folder),
+        None if prefix.is_empty() => Ok(()),
+        None => Err(BlobError::InvalidKey {
+            key: prefix.chars().take(80).collect(),
+        }),
     }
 }
 

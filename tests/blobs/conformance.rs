@@ -18,6 +18,8 @@ pub(super) async fn run(store: Arc<dyn BlobStore>, spool: &Spool) {
     what_is_missing(&*store).await;
     wrong_digests_leave_nothing(&*store).await;
     keys_that_lead_elsewhere(&*store).await;
+    lists_come_in_pages(&*store).await;
+    what_is_deleted_is_gone(&*store, spool).await;
 }
 
 async fn identical_bytes_are_kept_once(store: &dyn BlobStore, spool: &Spool) {
@@ -142,4 +144,84 @@ async fn keys_that_lead_elsewhere(store: &dyn BlobStore) {
             );
         }
     }
+}
+
+async fn keep(store: &dyn BlobStore, key: &str, bytes: &'static [u8]) {
+    let digest = sha256(bytes);
+    let put = store.put_bytes(key, Bytes::from_static(bytes), &digest);
+    assert!(put.await.unwrap(), "{key}");
+}
+
+async fn lists_come_in_pages(store: &dyn BlobStore) {
+    // Where `/` stands among other characters is what servers differ in. None may be lost by it;
+    // that one comes twice is allowed.
+    let keys = [
+        "list/a-b",
+        "list/a.b",
+        "list/a/1",
+        "list/a/2",
+        "list/a0",
+        "list/b/c/d",
+        "list/z",
+    ];
+    for key in keys.iter().rev() {
+        keep(store, key, b"listed").await;
+    }
+    for size in 1..=keys.len() + 1 {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.list("list/", after.as_deref(), size).await.unwrap();
+            assert!(page.len() <= size);
+            assert!(page.iter().all(|blob| blob.size == 6));
+            let is_last = page.len() < size;
+            found.extend(page.into_iter().map(|blob| blob.key));
+            after = found.last().cloned();
+            if is_last {
+                break;
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, keys, "in pages of {size}");
+    }
+    let below: Vec<String> = store
+        .list("list/a/", None, 9)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|b| b.key)
+        .collect();
+    assert_eq!(below, ["list/a/1", "list/a/2"]);
+    assert!(
+        store
+            .list("nothing/here/", None, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(store.list("", None, 1_000).await.unwrap().len() >= keys.len());
+    for prefix in ["/", "../", "list", ".incoming/"] {
+        let error = store.list(prefix, None, 1).await.unwrap_err();
+        assert!(
+            matches!(error, BlobError::InvalidKey { .. }),
+            "{prefix}: {error:?}"
+        );
+    }
+}
+
+async fn what_is_deleted_is_gone(store: &dyn BlobStore, spool: &Spool) {
+    let file = spooled(spool, b"to be deleted").await;
+    let key = blob_key(&file.sha256);
+    assert!(store.put(&key, &file).await.unwrap());
+    assert!(store.delete(&key).await.unwrap());
+    assert!(!store.delete(&key).await.unwrap());
+    assert_eq!(store.size(&key).await.unwrap(), None);
+    let error = store.get(&key, None).await.err().unwrap();
+    assert!(matches!(error, BlobError::NotFound { .. }), "{error:?}");
+    // It can come again.
+    assert!(store.put(&key, &file).await.unwrap());
+    assert_eq!(
+        all(store.get(&key, None).await.unwrap()).await,
+        b"to be deleted"
+    );
 }

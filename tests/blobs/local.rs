@@ -101,3 +101,17 @@ async fn a_folder_that_is_gone_may_come_back() {
     let error = blobs.probe().await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_locked_object_is_not_deleted() {
+    let (_folder, _spool, blobs) = folder();
+    let until = time::OffsetDateTime::UNIX_EPOCH + time::Duration::days(365 * 100);
+    let digest = sha256(b"signed");
+    for created in [true, false] {
+        let put = blobs.put_locked("log/checkpoints/1", "signed".into(), &digest, until);
+        assert_eq!(put.await.unwrap(), created);
+    }
+    let error = blobs.delete("log/checkpoints/1").await.unwrap_err();
+    assert!(matches!(error, BlobError::Refused { .. }), "{error:?}");
+    assert_eq!(blobs.size("log/checkpoints/1").await.unwrap(), Some(6));
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use kmrl_gateway::adapters::s3_blobs::S3Blobs;
 use kmrl_gateway::config::S3Settings;
 use kmrl_gateway::ports::{BlobError, BlobStore, blob_key};
@@ -82,4 +82,51 @@ async fn a_server_that_is_gone_may_come_back() {
         all(blobs.get(&key, None).await.unwrap()).await,
         b"a circular"
     );
+}
+
+/// A bucket with object lock, made by whoever runs the server.
+async fn make_lockable(server: &S3Server) {
+    let credentials = Credentials::new(&server.access_key, &server.secret_key, None, None, "test");
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(credentials)
+        .endpoint_url(&server.endpoint)
+        .region(Region::new("us-east-1"))
+        .force_path_style(true)
+        .http_client(
+            aws_smithy_http_client::Builder::new()
+                .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+                    aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+                ))
+                .build_https(),
+        )
+        .build();
+    let client = aws_sdk_s3::Client::from_conf(config);
+    let create = client.create_bucket().bucket("kmrl-documents");
+    create
+        .object_lock_enabled_for_bucket(true)
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_bucket_with_object_lock_what_is_locked_stays_and_the_rest_can_be_deleted() {
+    let server = S3Server::start().await;
+    make_lockable(&server).await;
+    let (_folder, spool) = spool();
+    let blobs = connect(&server, &server.secret_key).await.unwrap();
+    // All of it holds in a bucket that keeps versions, too.
+    conformance::run(Arc::new(blobs.clone()), &spool).await;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server compares with its own clock"
+    )]
+    let until = time::OffsetDateTime::now_utc() + time::Duration::hours(1);
+    let digest = super::sha256(b"signed");
+    let put = blobs.put_locked("log/checkpoints/1", "signed".into(), &digest, until);
+    assert!(put.await.unwrap());
+    let error = blobs.delete("log/checkpoints/1").await.unwrap_err();
+    assert!(matches!(error, BlobError::Refused { .. }), "{error:?}");
+    assert_eq!(blobs.size("log/checkpoints/1").await.unwrap(), Some(6));
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kmrl_extraction::{Extraction, Input, Limits, PageProgress};
 use kmrl_gateway::adapters::local_blobs::LocalBlobs;
 use kmrl_gateway::ports::{
-    BlobError, BlobReader, BlobStore, ExtractFailure, ExtractRequest, Extractor,
+    BlobError, BlobInfo, BlobReader, BlobStore, ExtractFailure, ExtractRequest, Extractor,
 };
 use kmrl_gateway::spool::Spooled;
 use std::ops::Range;
@@ -123,6 +123,29 @@ impl BlobStore for Blobs {
 
     async fn size(&self, key: &str) -> Result<Option<u64>, BlobError> {
         self.reach()?.size(key).await
+    }
+
+    async fn put_locked(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        sha256: &str,
+        until: time::OffsetDateTime,
+    ) -> Result<bool, BlobError> {
+        self.reach()?.put_locked(key, bytes, sha256, until).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<BlobInfo>, BlobError> {
+        self.reach()?.list(prefix, after, limit).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<bool, BlobError> {
+        self.reach()?.delete(key).await
     }
 
     async fn probe(&self) -> Result<(), BlobError> {

@@ -3,6 +3,7 @@
 //! Owns what goes into that folder and comes out of it, and what its errors mean. It must not
 //! interpret keys beyond refusing those that could lead elsewhere.
 
+mod list;
 mod tree;
 
 use std::io::{self, ErrorKind};
@@ -13,11 +14,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
+use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 use self::tree::{Placed, Tree};
-use crate::ports::{BlobError, BlobReader, BlobStore, check_key};
+use crate::ports::{BlobError, BlobInfo, BlobReader, BlobStore, check_key, check_prefix};
 use crate::spool::{Spool, Spooled};
 
 /// Size of the pieces in which objects are read, in bytes.
@@ -52,9 +54,18 @@ impl LocalBlobs {
     }
 
     async fn place(&self, key: &str, file: &Spooled) -> io::Result<Placed> {
-        let tree = Arc::clone(&self.tree);
         let (source, key, size) = (file.path.clone(), key.to_owned(), file.size);
-        tokio::task::spawn_blocking(move || tree.place(&source, &key, size))
+        self.on_tree(move |tree| tree.place(&source, &key, size))
+            .await
+    }
+
+    /// Work on the tree, on a thread that may wait for the disk.
+    async fn on_tree<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tree) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let tree = Arc::clone(&self.tree);
+        tokio::task::spawn_blocking(move || work(&tree))
             .await
             .map_err(io::Error::other)?
     }
@@ -146,6 +157,42 @@ impl BlobStore for LocalBlobs {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("look at a blob")(error)),
         }
+    }
+
+    async fn put_locked(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        sha256: &str,
+        _until: OffsetDateTime,
+    ) -> Result<bool, BlobError> {
+        let created = self.put_bytes(key, bytes, sha256).await?;
+        let key = key.to_owned();
+        self.on_tree(move |tree| tree.lock(&key))
+            .await
+            .map_err(failed("lock a blob"))?;
+        Ok(created)
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<BlobInfo>, BlobError> {
+        check_prefix(prefix)?;
+        let (prefix, after) = (prefix.to_owned(), after.unwrap_or_default().to_owned());
+        self.on_tree(move |tree| list::page(tree, &prefix, &after, limit))
+            .await
+            .map_err(failed("list the blob folder"))
+    }
+
+    async fn delete(&self, key: &str) -> Result<bool, BlobError> {
+        check_key(key)?;
+        let key = key.to_owned();
+        self.on_tree(move |tree| tree.remove(&key))
+            .await
+            .map_err(failed("delete a blob"))
     }
 
     /// Writes a small file, syncs it and deletes it.

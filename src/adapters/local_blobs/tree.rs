@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -60,6 +60,37 @@ impl Tree {
         // Also when it was there: whoever placed it may not have come this far yet.
         sync_folder(folder)?;
         Ok(placed)
+    }
+
+    /// Make an object one that [`remove`](Self::remove) refuses to touch.
+    pub(super) fn lock(&self, key: &str) -> io::Result<()> {
+        let file = File::open(self.path(key))?;
+        file.set_permissions(fs::Permissions::from_mode(0o400))?;
+        file.sync_all()
+    }
+
+    /// Take the name away, durably. The folders stay: they are few, and others may be using them.
+    pub(super) fn remove(&self, key: &str) -> io::Result<bool> {
+        let path = self.path(key);
+        let is_locked = match fs::metadata(&path) {
+            Ok(metadata) => metadata.permissions().readonly(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if is_locked {
+            return Err(io::Error::new(
+                ErrorKind::PermissionDenied,
+                "the object is locked",
+            ));
+        }
+        let removed = match fs::remove_file(&path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        // Also when it was gone: whoever removed it may not have come this far yet.
+        sync_folder(path.parent().unwrap_or(&self.root))?;
+        Ok(removed)
     }
 
     /// Make a folder and those above it, each synced into the one that holds it.

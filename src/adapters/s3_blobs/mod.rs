@@ -7,6 +7,7 @@
 
 mod answers;
 mod client;
+mod keeping;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -17,18 +18,19 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectLockMode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use self::answers::{BoundedResponse, failed, status};
 use self::client::{CALL_LIMIT, client, loader, timeouts};
 use crate::config::S3Settings;
-use crate::ports::{BlobError, BlobReader, BlobStore, check_key};
+use crate::ports::{BlobError, BlobInfo, BlobReader, BlobStore, check_key, check_prefix};
 use crate::spool::Spooled;
 
 /// A try to put an object may take longer by a second for so many bytes.
@@ -44,6 +46,20 @@ pub struct S3Blobs {
     client: Client,
     bucket: String,
     region: String,
+    /// The bucket has object lock.
+    has_lock: bool,
+    /// The bucket keeps, or once kept, earlier versions of objects.
+    has_versions: bool,
+}
+
+/// An object to be sent.
+struct Sending<'a> {
+    key: &'a str,
+    body: ByteStream,
+    sha256: &'a str,
+    size: u64,
+    /// Not to be deleted before.
+    locked_until: Option<OffsetDateTime>,
 }
 
 impl S3Blobs {
@@ -72,14 +88,18 @@ impl S3Blobs {
     }
 
     async fn start(settings: &S3Settings, loader: ConfigLoader) -> Result<Self, BlobError> {
-        let blobs = Self {
+        let mut blobs = Self {
             client: client(settings, &loader.load().await),
             bucket: settings.bucket.clone(),
             region: settings.region.clone(),
+            has_lock: false,
+            has_versions: false,
         };
         if !blobs.bucket_exists().await? {
             blobs.create_bucket().await?;
         }
+        blobs.has_lock = blobs.ask_for_lock().await?;
+        blobs.has_versions = blobs.has_lock || blobs.ask_for_versions().await?;
         Ok(blobs)
     }
 
@@ -126,20 +146,21 @@ impl S3Blobs {
     }
 
     /// Send an object that is not there yet, as far as we know.
-    async fn send(
-        &self,
-        key: &str,
-        body: ByteStream,
-        sha256: &str,
-        size: u64,
-    ) -> Result<bool, BlobError> {
+    async fn send(&self, sending: Sending<'_>) -> Result<bool, BlobError> {
+        let Sending {
+            key, size, sha256, ..
+        } = sending;
         let limit = CALL_LIMIT + Duration::from_secs(size / SLOWEST_UPLOAD);
+        let lock = sending.locked_until.filter(|_| self.has_lock);
+        let lock = lock.map(|until| DateTime::from_secs(until.unix_timestamp()));
         let sent = self
             .client
             .put_object()
             .bucket(&self.bucket)
             .key(key)
-            .body(body)
+            .body(sending.body)
+            .set_object_lock_mode(lock.as_ref().map(|_| ObjectLockMode::Compliance))
+            .set_object_lock_retain_until_date(lock)
             .content_length(i64::try_from(size).map_err(|_| corrupt(key))?)
             .checksum_sha256(to_base64(sha256).ok_or_else(|| corrupt(key))?)
             .if_none_match("*")
@@ -159,6 +180,32 @@ impl S3Blobs {
             }
             Err(error) => Err(failed("put an object", key, error)),
         }
+    }
+
+    async fn send_bytes(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        sha256: &str,
+        locked_until: Option<OffsetDateTime>,
+    ) -> Result<bool, BlobError> {
+        check_key(key)?;
+        // Here and not by the server alone, which is not asked when the object is there.
+        if format!("{:x}", Sha256::digest(&bytes)) != sha256 {
+            return Err(corrupt(key));
+        }
+        let size = bytes.len() as u64;
+        if self.is_there(key, size).await? {
+            return Ok(false);
+        }
+        let sending = Sending {
+            key,
+            body: bytes.into(),
+            sha256,
+            size,
+            locked_until,
+        };
+        self.send(sending).await
     }
 
     async fn read(&self, key: &str, range: Option<String>) -> Result<BoundedResponse, BlobError> {
@@ -210,20 +257,43 @@ impl BlobStore for S3Blobs {
                 operation: "read the spooled file",
                 source: error.into(),
             })?;
-        self.send(key, body, &file.sha256, file.size).await
+        let sending = Sending {
+            key,
+            body,
+            sha256: &file.sha256,
+            size: file.size,
+            locked_until: None,
+        };
+        self.send(sending).await
     }
 
     async fn put_bytes(&self, key: &str, bytes: Bytes, sha256: &str) -> Result<bool, BlobError> {
+        self.send_bytes(key, bytes, sha256, None).await
+    }
+
+    async fn put_locked(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        sha256: &str,
+        until: OffsetDateTime,
+    ) -> Result<bool, BlobError> {
+        self.send_bytes(key, bytes, sha256, Some(until)).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<BlobInfo>, BlobError> {
+        check_prefix(prefix)?;
+        self.page(prefix, after, limit).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<bool, BlobError> {
         check_key(key)?;
-        // Here and not by the server alone, which is not asked when the object is there.
-        if format!("{:x}", Sha256::digest(&bytes)) != sha256 {
-            return Err(corrupt(key));
-        }
-        let size = bytes.len() as u64;
-        if self.is_there(key, size).await? {
-            return Ok(false);
-        }
-        self.send(key, bytes.into(), sha256, size).await
+        self.remove(key).await
     }
 
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<BlobReader, BlobError> {
