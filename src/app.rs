@@ -12,6 +12,7 @@ use crate::config::{Secret, Settings};
 use crate::event_store::{self, EventLog, PostgresEventStore};
 use crate::ports::{BlobStore, JobQueue};
 use crate::projector::BlobTexts;
+use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
 use crate::{engines, notary, projector, relay, work};
@@ -215,6 +216,10 @@ struct Parts {
 }
 
 impl Parts {
+    fn removals(&self) -> Removals {
+        Removals::new(self.pool.clone(), Arc::clone(&self.blobs), self.ids.clone())
+    }
+
     async fn make(
         settings: &Settings,
         backends: &Backends,

@@ -19,8 +19,9 @@ use uuid::Uuid;
 const TURNS: u32 = 12;
 /// Longest pause between two turns.
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
-/// The claim that makes an upload the first one with its bytes.
+/// The claim that makes an upload the first one with its bytes, and the one of a later upload.
 const BLOB: &str = "blob";
+const SHARED_BLOB: &str = "shared blob";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -58,6 +59,8 @@ pub struct Executed {
     pub replayed: bool,
     /// When.
     pub recorded_at: OffsetDateTime,
+    /// Of an upload: the first document with the same bytes. Not known of a replayed one.
+    pub duplicate_of: Option<Uuid>,
 }
 
 /// Why a command was not carried out.
@@ -80,6 +83,12 @@ pub enum CommandError {
     /// Others kept being faster.
     #[error("the document kept changing")]
     Conflict,
+    /// The bytes of the upload are being, or were, taken out of the object store. Put them again.
+    #[error("the bytes of the document were removed")]
+    BytesRemoved {
+        /// Which removal.
+        removal: String,
+    },
     /// The database cannot be reached. The outcome is unknown: repeat with an idempotency key.
     #[error("the event store is unavailable")]
     Unavailable(#[source] BoxError),
@@ -127,7 +136,7 @@ impl Commands {
     }
 
     /// Takes in a document whose bytes are safe already. The first one with its bytes claims
-    /// them; a later one is decided again as a duplicate of the first.
+    /// them; a later one is decided again as a duplicate of the first, which is answered too.
     ///
     /// # Errors
     /// See [`CommandError`].
@@ -139,21 +148,35 @@ impl Commands {
         mut options: CommandOptions,
     ) -> Result<Executed, CommandError> {
         options.private = Some(private);
-        let claim = upload.duplicate_of.is_none().then(|| Claim {
-            kind: BLOB,
-            value: upload.blob.sha256.clone(),
-        });
-        let command = DocumentCommand::Upload(upload.clone());
-        match self.carry_out(id, &command, claim, &options).await {
-            Err(Failure::Claimed { owner }) => {
-                let first = owner.parse().map_err(content::<uuid::Error>)?;
-                upload.duplicate_of = Some(first);
-                let command = DocumentCommand::Upload(upload);
-                let result = self.carry_out(id, &command, None, &options).await;
-                result.map_err(unclaimed)
+        let sha256 = upload.blob.sha256.clone();
+        for _ in 0..TURNS {
+            let claim = match upload.duplicate_of {
+                None => Claim {
+                    kind: BLOB,
+                    value: sha256.clone(),
+                },
+                Some(first) => Claim::shared(SHARED_BLOB, &sha256, &first.to_string()),
+            };
+            let command = DocumentCommand::Upload(upload.clone());
+            let owner = match self.carry_out(id, &command, Some(claim), &options).await {
+                Err(Failure::Claimed { owner }) => owner,
+                result => {
+                    return Ok(Executed {
+                        duplicate_of: upload.duplicate_of,
+                        ..result.map_err(unclaimed)?
+                    });
+                }
+            };
+            if crate::removal::is_of_removal(&owner) {
+                return Err(CommandError::BytesRemoved { removal: owner });
             }
-            result => result.map_err(unclaimed),
+            upload.duplicate_of = match owner.as_str() {
+                // It was another's a moment ago; now it can be claimed.
+                "nobody" => None,
+                owner => Some(owner.parse().map_err(content::<uuid::Error>)?),
+            };
         }
+        Err(CommandError::Conflict)
     }
 
     /// Records that an upload was refused at the door.
@@ -255,6 +278,7 @@ impl Commands {
             changed: false,
             replayed: false,
             recorded_at,
+            duplicate_of: None,
         })
     }
 }
@@ -304,6 +328,7 @@ fn executed(appended: &Appended) -> Result<Executed, CommandError> {
         changed: appended.first_position <= appended.position,
         replayed: appended.replayed,
         recorded_at: appended.recorded_at,
+        duplicate_of: None,
     })
 }
 

@@ -21,6 +21,7 @@ pub mod ports;
 pub mod projector;
 pub mod proof;
 pub mod relay;
+pub mod removal;
 pub mod signals;
 pub mod spool;
 pub mod work;

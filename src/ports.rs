@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use kmrl_domain::values::{FailureReason, Priority};
+use kmrl_domain::values::{Attempt, FailureReason, Priority};
 use kmrl_extraction::{ExtractError, Extraction, PageProgress};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -175,10 +175,19 @@ pub fn blob_key(sha256: &str) -> String {
     format!("sha256/{}/{sha256}", fan_out(sha256))
 }
 
-/// The key of a text artefact. `sha256` is the digest of the artefact's own bytes.
+/// The key of a text artefact: of one attempt at one document, so that what is kept for a document
+/// lies below [`text_prefix`] and is nobody else's. `sha256` is the digest of the artefact's bytes.
 #[must_use]
-pub fn text_key(sha256: &str) -> String {
-    format!("text/{}/{sha256}.json", fan_out(sha256))
+pub fn text_key(document_id: Uuid, attempt: Attempt, sha256: &str) -> String {
+    let Attempt { run, attempt } = attempt;
+    let digest = sha256.get(..16).unwrap_or(sha256);
+    format!("{}{run}-{attempt}-{digest}.json", text_prefix(document_id))
+}
+
+/// What the keys of all text artefacts of a document begin with.
+#[must_use]
+pub fn text_prefix(document_id: Uuid) -> String {
+    format!("text/{document_id}/")
 }
 
 /// Refuse what cannot be a key: only names of letters, digits, `-`, `_` and `.` joined by `/`,

@@ -114,6 +114,7 @@ pub(super) async fn serve(
         read: read.clone(),
         tree: LogTree::new(parts.pool.clone()),
         blobs: Arc::clone(&parts.blobs),
+        removals: parts.removals(),
         spool: parts.spool.clone(),
         signals: parts.signals.clone(),
         clock: parts.clock.clone(),

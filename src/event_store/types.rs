@@ -118,6 +118,18 @@ pub struct Claim {
     pub value: String,
 }
 
+impl Claim {
+    /// What another stream has claimed, to be shared only while it is still that stream's.
+    /// `kind` is that of the claim, with `shared ` before it.
+    #[must_use]
+    pub fn shared(kind: &'static str, value: &str, owner: &str) -> Self {
+        Self {
+            kind,
+            value: format!("{value} {owner}"),
+        }
+    }
+}
+
 /// Where the events of a command are now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {

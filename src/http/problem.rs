@@ -8,6 +8,7 @@ use crate::event_store::LogError;
 use crate::notary::{KeyError, TreeError};
 use crate::ports::BlobError;
 use crate::proof::tree::ProofError;
+use crate::removal::RemovalError;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -240,7 +241,9 @@ impl From<CommandError> for Problem {
                 Self::new(ProblemType::VersionMismatch).detail(error.to_string())
             }
             CommandError::KeyReused => Self::new(ProblemType::IdempotencyKeyReused),
-            CommandError::Conflict => Self::new(ProblemType::Conflict),
+            CommandError::Conflict | CommandError::BytesRemoved { .. } => {
+                Self::new(ProblemType::Conflict)
+            }
             CommandError::Overloaded => Self::new(ProblemType::Overloaded),
             CommandError::Unavailable(_) => Self::unavailable(ProblemType::Unavailable, &error),
             CommandError::Content(_) => Self::internal(&error),
@@ -256,6 +259,17 @@ impl From<BlobError> for Problem {
                 Self::unavailable(ProblemType::StorageUnavailable, &error)
             }
             _ => Self::internal(&error),
+        }
+    }
+}
+
+impl From<RemovalError> for Problem {
+    fn from(error: RemovalError) -> Self {
+        match error {
+            RemovalError::Blobs(error) => error.into(),
+            RemovalError::Database { .. } | RemovalError::Busy => {
+                Self::unavailable(ProblemType::Unavailable, &error)
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::config::{Secret, UploadSettings};
 use crate::event_store::EventLog;
 use crate::notary::LogTree;
 use crate::ports::{BlobStore, Clock, Ids};
+use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
 use kmrl_projections::query::ReadModel;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub tree: LogTree,
     /// Documents' bytes.
     pub blobs: Arc<dyn BlobStore>,
+    /// Lets removed bytes in again.
+    pub removals: Removals,
     /// Where uploads are hashed while they stream.
     pub spool: Spool,
     /// Wake-ups.

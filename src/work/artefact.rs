@@ -8,6 +8,7 @@ use kmrl_domain::values::{Attempt, Findings, TextArtefact, TextRef};
 use kmrl_extraction::{Extraction, PdfStructure};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::ports::text_key;
 
@@ -22,14 +23,22 @@ pub(super) struct Artefact {
 
 impl Artefact {
     /// Writes the text down, off the async threads: it may be millions of characters.
-    pub(super) async fn of(extraction: Extraction) -> Result<Self, Setback> {
-        tokio::task::spawn_blocking(move || Self::build(extraction))
+    pub(super) async fn of(
+        document_id: Uuid,
+        attempt: Attempt,
+        extraction: Extraction,
+    ) -> Result<Self, Setback> {
+        tokio::task::spawn_blocking(move || Self::build(document_id, attempt, extraction))
             .await
             .map_err(Setback::at("writing the text down"))?
             .map_err(Setback::at("writing the text down"))
     }
 
-    fn build(extraction: Extraction) -> Result<Self, serde_json::Error> {
+    fn build(
+        document_id: Uuid,
+        attempt: Attempt,
+        extraction: Extraction,
+    ) -> Result<Self, serde_json::Error> {
         let (mut title, mut producer, mut findings) = (None, None, None);
         if let Some(structure) = extraction.structure {
             findings = Some(found(&structure));
@@ -45,7 +54,7 @@ impl Artefact {
         let sha256 = hex(&Sha256::digest(&bytes));
         Ok(Self {
             text: TextRef {
-                key: text_key(&sha256),
+                key: text_key(document_id, attempt, &sha256),
                 sha256,
                 characters: u64::try_from(characters).unwrap_or(u64::MAX),
                 pages: u32::try_from(artefact.pages.len()).unwrap_or(u32::MAX),

@@ -59,14 +59,14 @@ pub(super) async fn attempt(
         }
     };
     drop(file);
-    let artefact = Artefact::of(extraction).await?;
-    if let Err(reason) = store(worker, &artefact).await? {
-        return recorder.failed(reason, again).await;
-    }
     let attempt = Attempt {
         run: job.run,
         attempt: claim.attempt,
     };
+    let artefact = Artefact::of(job.document_id, attempt, extraction).await?;
+    if let Err(reason) = store(worker, &artefact).await? {
+        return recorder.failed(reason, again).await;
+    }
     recorder
         .extracted(artefact.command(attempt, worker.clock.now()))
         .await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use kmrl_gateway::ports::{BlobError, BlobStore, blob_key, text_key};
+use kmrl_gateway::ports::{BlobError, BlobStore, blob_key, text_key, text_prefix};
 use kmrl_gateway::spool::Spool;
 
 use super::{all, sample, sha256, spooled};
@@ -76,7 +76,10 @@ async fn sizes_from_nothing_to_large(store: &dyn BlobStore, spool: &Spool) {
 async fn ranges(store: &dyn BlobStore) {
     let bytes = sample(1000, 4);
     let digest = sha256(&bytes);
-    let key = text_key(&digest);
+    let document = uuid::Uuid::from_u128(7);
+    let attempt = kmrl_domain::values::Attempt { run: 1, attempt: 2 };
+    let key = text_key(document, attempt, &digest);
+    assert!(key.starts_with(&text_prefix(document)));
     assert!(store.put_bytes(&key, bytes.clone(), &digest).await.unwrap());
     for (asked, given) in [
         (0..1, 0..1),

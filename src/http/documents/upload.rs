@@ -10,9 +10,9 @@ use super::super::state::ApiState;
 use super::form::{self, Form, Seen, Unaccepted};
 use super::media_type;
 use super::view::{Accepted, Document};
-use crate::commands::{CommandOptions, Executed};
+use crate::commands::{CommandError, CommandOptions, Executed};
 use crate::event_store::Idempotency;
-use crate::ports::blob_key;
+use crate::ports::{Spooled, blob_key};
 use axum::Json;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
@@ -24,6 +24,9 @@ use kmrl_domain::values::Blob;
 use kmrl_domain::{PrivatePart, UploadRefused};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+/// How many removals of its bytes an upload outlives.
+const REMOVALS: u32 = 4;
 
 /// The form of an upload.
 #[derive(ToSchema)]
@@ -129,7 +132,7 @@ async fn accept(
         ..CommandOptions::default()
     };
     let content_type = upload.content_type.clone();
-    let executed = state.commands.upload(id, upload, private, options).await?;
+    let executed = take_in(state, id, &form.file, upload, private, options).await?;
     if executed.replayed {
         return replayed(state, &executed).await;
     }
@@ -143,7 +146,7 @@ async fn accept(
         at,
         metadata: form.metadata,
         uploaded_by: caller.principal.name.clone(),
-        duplicate_of: duplicate_of(state, &executed).await?,
+        duplicate_of: executed.duplicate_of,
         sha256: blob.sha256,
         priority: form.priority.to_string(),
         version: executed.version,
@@ -164,14 +167,25 @@ fn fingerprint(caller: &Caller, key: String, form: &Form) -> Idempotency {
     idempotency::of(&caller.principal, key, &parts)
 }
 
-/// The event knows whose duplicate it became; the decision may have been made twice.
-async fn duplicate_of(state: &ApiState, executed: &Executed) -> Result<Option<Uuid>, Problem> {
-    let events = state.log.read(executed.position - 1, 1).await?;
-    let event = events.first().and_then(|e| e.document().ok().flatten());
-    Ok(match event {
-        Some(kmrl_domain::DocumentEvent::Uploaded(e)) => e.duplicate_of,
-        _ => None,
-    })
+/// Records the upload. Bytes that were removed while it came in are put again first.
+async fn take_in(
+    state: &ApiState,
+    id: Uuid,
+    file: &Spooled,
+    upload: Upload,
+    private: PrivatePart,
+    options: CommandOptions,
+) -> Result<Executed, Problem> {
+    for _ in 0..REMOVALS {
+        let (upload, private, options) = (upload.clone(), private.clone(), options.clone());
+        match state.commands.upload(id, upload, private, options).await {
+            Err(CommandError::BytesRemoved { removal }) => {
+                state.removals.readmit(file, &removal).await?;
+            }
+            result => return Ok(result?),
+        }
+    }
+    Err(CommandError::Conflict.into())
 }
 
 async fn replayed(state: &ApiState, executed: &Executed) -> Result<Response, Problem> {
