@@ -8,6 +8,7 @@ mod faults;
 mod harness;
 mod http;
 mod live;
+mod log;
 mod openapi;
 #[path = "../support/mod.rs"]
 mod support;

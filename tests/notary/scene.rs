@@ -135,11 +135,7 @@ impl Scene {
 
     /// Runs statements as a superuser whom no trigger stops.
     pub async fn attack(&self, statements: &str) {
-        let sql = format!("SET LOCAL session_replication_role = replica; {statements}");
-        sqlx::raw_sql(&format!("BEGIN; {sql}; COMMIT"))
-            .execute(&self.database.pool)
-            .await
-            .unwrap();
+        self.database.attack(statements).await;
     }
 
     /// Makes leaves, stored nodes and the head fit whatever the entries say now.

@@ -89,6 +89,15 @@ pub struct TestDatabase {
     pub url: String,
 }
 
+impl TestDatabase {
+    /// Runs statements as a superuser whom no trigger stops.
+    pub async fn attack(&self, statements: &str) {
+        let sql =
+            format!("BEGIN; SET LOCAL session_replication_role = replica; {statements}; COMMIT");
+        sqlx::raw_sql(&sql).execute(&self.pool).await.unwrap();
+    }
+}
+
 /// A new migrated database.
 pub async fn database() -> TestDatabase {
     clone_of("template_kmrl").await
