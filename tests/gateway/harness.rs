@@ -29,15 +29,22 @@ impl World {
     }
 
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let mut world = Self::on(support::database().await).await;
+        world.settings = settings
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect();
+        world
+    }
+
+    /// On a database that is there already.
+    pub async fn on(database: TestDatabase) -> Self {
         let nats_dir = TempDir::new("nats");
         Self {
-            database: support::database().await,
+            database,
             nats: Nats::start(&engine_options(nats_dir.path())).await.unwrap(),
             data: TempDir::new("data"),
-            settings: settings
-                .iter()
-                .map(|(k, v)| ((*k).into(), (*v).into()))
-                .collect(),
+            settings: Vec::new(),
             _nats_dir: nats_dir,
         }
     }
@@ -180,6 +187,21 @@ impl Gateway {
             let document: Value = answer.json().await.ok()?;
             let ended = document["status"] == "processed" || document["status"] == "failed";
             ended.then_some(document)
+        })
+        .await
+    }
+
+    /// Waits until a signed checkpoint covers the position, and gives its size.
+    pub async fn covering_checkpoint(&self, position: i64) -> i64 {
+        eventually("a checkpoint covers it", || async {
+            let request = self.get("/api/v1/log/checkpoint");
+            let answer = request
+                .header("accept", "application/json")
+                .send()
+                .await
+                .ok()?;
+            let checkpoint: Value = answer.json().await.ok()?;
+            checkpoint["size"].as_i64().filter(|size| *size >= position)
         })
         .await
     }

@@ -83,6 +83,16 @@ pub async fn postgres_url() -> &'static str {
     postgres.database_url()
 }
 
+/// Runs one of PostgreSQL's programs to its end; it must succeed.
+pub fn postgres_program(name: &str, arguments: &[&str]) {
+    let options = engine_options(&std::env::temp_dir());
+    let folder = kmrl_gateway::engines::postgres_programs(&options).unwrap();
+    let mut command = std::process::Command::new(folder.join(name));
+    let output = command.args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {said}");
+}
+
 /// A database of the test's own.
 pub struct TestDatabase {
     pub pool: PgPool,
