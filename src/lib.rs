@@ -7,6 +7,7 @@
 pub mod adapters;
 pub mod admin_key;
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod pause;
 pub mod ports;
 pub mod projector;
 pub mod proof;
+pub mod reconciler;
 pub mod relay;
 pub mod removal;
 pub mod signals;

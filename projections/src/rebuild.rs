@@ -62,7 +62,7 @@ impl Projector {
         self.fill_and_show(model, earlier, &mut |_, _| {}).await
     }
 
-    async fn fill_and_show(
+    pub(crate) async fn fill_and_show(
         &self,
         model: &dyn Model,
         mut generation: Generation,
@@ -87,7 +87,7 @@ impl Projector {
 
     /// Applies the log to a generation up to its head, reading the next batch while the database
     /// takes the one before.
-    async fn fill(
+    pub(crate) async fn fill(
         &self,
         model: &dyn Model,
         generation: &mut Generation,
