@@ -6,6 +6,7 @@ pub mod auth;
 mod commands;
 pub mod context;
 mod cursor;
+mod dead_letters;
 mod disposition;
 mod documents;
 mod etag;

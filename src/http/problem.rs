@@ -84,6 +84,7 @@ problems! {
     Unauthorized = 401 "unauthorized" "A valid key is needed";
     NotFound = 404 "not-found" "There is nothing at this path";
     DocumentNotFound = 404 "document-not-found" "There is no such document";
+    DeadLetterNotFound = 404 "dead-letter-not-found" "There is no such dead letter";
     DocumentWithdrawn = 410 "document-withdrawn" "The document was withdrawn";
     MethodNotAllowed = 405 "method-not-allowed" "The path does not take this method";
     UpgradeRequired = 426 "upgrade-required" "This path is for WebSocket";
@@ -202,7 +203,10 @@ impl Problem {
         response
     }
 
-    fn unavailable(kind: ProblemType, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(super) fn unavailable(
+        kind: ProblemType,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Self {
         tracing::warn!(error, "a request cannot be served now");
         Self::new(kind)
     }

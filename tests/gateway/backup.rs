@@ -1,9 +1,8 @@
 //! Backup and restore as docs/operations.md describes them, on a gateway that is at work.
 
-use crate::harness::{Gateway, KEY, World};
+use crate::harness::{Gateway, World};
 use crate::support::{self, TempDir};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Copies a folder with what is in it; a folder that is not there has nothing in it.
 fn copy(from: &Path, to: &Path) {
@@ -51,15 +50,7 @@ async fn restore(backup: &Path) -> World {
 
 /// A subcommand on the world's database and data folder; it must succeed.
 fn tool(world: &World, arguments: &[&str]) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"))
-        .args(arguments)
-        .env("KMRL_API_KEY", KEY)
-        .env("KMRL_DATA_DIR", world.data.path())
-        .env("DATABASE_URL", &world.database.url)
-        .env("NATS_URL", world.nats.nats_url())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = world.tool(arguments);
     let (out, err) = (&output.stdout, &output.stderr);
     let said = format!(
         "{}{}",

@@ -58,6 +58,34 @@ impl World {
         Gateway::spawn(self.command(roles))
     }
 
+    /// Runs a subcommand on this database and data folder to its end.
+    pub fn tool(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"))
+            .args(arguments)
+            .env("KMRL_API_KEY", KEY)
+            .env("KMRL_DATA_DIR", self.data.path())
+            .env("DATABASE_URL", &self.database.url)
+            .env("NATS_URL", self.nats.nats_url())
+            .envs(self.settings.iter().cloned())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Does something in the database that no program of ours would do.
+    pub async fn as_superuser(&self, sql: &str) {
+        sqlx::raw_sql(sql)
+            .execute(&self.database.pool)
+            .await
+            .unwrap();
+        // A setting of the session must not stay with a connection of the pool.
+        let reset = "RESET session_replication_role";
+        sqlx::raw_sql(reset)
+            .execute(&self.database.pool)
+            .await
+            .unwrap();
+    }
+
     /// How a process with these roles is started.
     pub fn command(&self, roles: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"));
