@@ -67,7 +67,7 @@ async fn many_notaries_at_once_sign_each_size_once() {
 async fn another_key_must_not_sign() {
     let scene = Scene::with(&[5]).await;
     scene.append(1).await;
-    let absent = scene.notary_with(scene.dir.path().join("other"));
+    let absent = scene.notary_with(scene.dir.path().join("other"), 0);
     let refused = absent.make_checkpoint().await;
     assert!(
         matches!(refused, Err(NotaryError::Key(KeyError::Absent { .. }))),
@@ -79,7 +79,7 @@ async fn another_key_must_not_sign() {
     );
     let another = Scene::with(&[1]).await;
     let refused = scene
-        .notary_with(another.key_file())
+        .notary_with(another.key_file(), 0)
         .make_checkpoint()
         .await;
     assert!(
@@ -90,6 +90,19 @@ async fn another_key_must_not_sign() {
         scene.tree.latest().await.unwrap().unwrap().checkpoint.size,
         5
     );
+}
+
+#[tokio::test]
+async fn copies_are_locked_when_asked_for() {
+    let scene = Scene::new().await;
+    scene.append(3).await;
+    let notary = scene.notary_with(scene.key_file(), 30);
+    notary.make_checkpoint().await.unwrap().unwrap();
+    for key in [checkpoint_key(3), tile_key(0, 3)] {
+        let path = scene.blob_path(&key);
+        assert!(std::fs::metadata(path).unwrap().permissions().readonly());
+    }
+    assert_eq!(scene.verify().await.findings, []);
 }
 
 /// As after a kill between the copies and the commit of the row.
