@@ -33,7 +33,10 @@ pub struct Scene {
 
 impl Scene {
     pub async fn new() -> Self {
-        let database = support::database().await;
+        Self::on(support::database().await)
+    }
+
+    pub fn on(database: TestDatabase) -> Self {
         let dir = TempDir::new("notary");
         let blobs = LocalBlobs::open(dir.path().join("blobs")).unwrap();
         Self {
