@@ -106,6 +106,14 @@ impl TestDatabase {
             format!("BEGIN; SET LOCAL session_replication_role = replica; {statements}; COMMIT");
         sqlx::raw_sql(&sql).execute(&self.pool).await.unwrap();
     }
+
+    /// How many checkpoints have been signed.
+    pub async fn checkpoints(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM log_checkpoints")
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
 }
 
 /// A new migrated database.
