@@ -7,6 +7,7 @@ use crate::adapters::local_blobs::LocalBlobs;
 use crate::adapters::s3_blobs::S3Blobs;
 use crate::adapters::system::{SystemClock, SystemIds};
 use crate::adapters::{nats, nats_queue::NatsQueue};
+use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, Settings};
 use crate::event_store::{self, EventLog, PostgresEventStore};
@@ -194,6 +195,7 @@ struct Parts {
     pool: PgPool,
     store: PostgresEventStore,
     commands: Commands,
+    access: AccessRecorder,
     signals: Signals,
     queue: Arc<dyn JobQueue>,
     blobs: Arc<dyn BlobStore>,
@@ -227,8 +229,10 @@ impl Parts {
             .map_err(start("opening the job queue"))?;
         let (blobs, spool) = open_blobs(settings).await?;
         let store = PostgresEventStore::start(pool.clone(), signals.clone());
+        let ids = Arc::new(SystemIds);
         Ok(Self {
             settings: settings.clone(),
+            access: AccessRecorder::start(store.clone(), ids.clone()),
             pool,
             commands: Commands::new(store.clone()),
             store,
@@ -237,7 +241,7 @@ impl Parts {
             blobs,
             spool,
             clock: Arc::new(SystemClock),
-            ids: Arc::new(SystemIds),
+            ids,
         })
     }
 }
@@ -297,6 +301,7 @@ pub async fn run(
     while front.join_next().await.is_some() {}
     background.cancel();
     while back.join_next().await.is_some() {}
+    parts.access.shutdown().await;
     parts.store.shutdown().await;
     parts.pool.close().await;
     match ended {

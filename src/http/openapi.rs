@@ -17,6 +17,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "documents", description = "Documents in and out"),
         (name = "commands", description = "What people do to documents"),
         (name = "events", description = "The log"),
+        (name = "audit", description = "Who did, saw or tried what"),
         (name = "live", description = "Live updates over WebSocket"),
         (name = "health", description = "How the gateway is"),
     ),
