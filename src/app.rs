@@ -24,7 +24,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+mod audit;
 mod roles;
+
+pub use audit::{AuditTools, audit_tools};
 
 /// How long a start waits for PostgreSQL, NATS and the schema.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -99,19 +102,25 @@ pub fn backends(settings: &Settings) -> Result<Backends, AppError> {
             .or_else(|| running.cloned())
     };
     Ok(Backends {
-        database_url: pick(
-            &settings.database.url,
-            running.as_ref().map(|c| &c.database_url),
-        )
-        .ok_or(AppError::Missing(
-            "no database: set DATABASE_URL, or name the data folder of a running `up`",
-        ))?,
+        database_url: database_url(settings)?,
         nats_url: pick(&settings.nats.url, running.as_ref().map(|c| &c.nats_url)).ok_or(
             AppError::Missing(
                 "no NATS server: set NATS_URL, or name the data folder of a running `up`",
             ),
         )?,
     })
+}
+
+/// The database of the settings, else that of an `up` running on the same data folder.
+fn database_url(settings: &Settings) -> Result<String, AppError> {
+    if let Some(url) = &settings.database.url {
+        return Ok(url.reveal().to_owned());
+    }
+    let running = engines::read_connection(&settings.data_dir)
+        .map_err(start("reading the connection file of the data folder"))?;
+    running.map(|c| c.database_url).ok_or(AppError::Missing(
+        "no database: set DATABASE_URL, or name the data folder of a running `up`",
+    ))
 }
 
 /// A pool of connections, once PostgreSQL answers.
@@ -122,10 +131,14 @@ pub async fn connect_database(
     settings: &Settings,
     backends: &Backends,
 ) -> Result<PgPool, AppError> {
+    connect_to(settings, &backends.database_url).await
+}
+
+async fn connect_to(settings: &Settings, url: &str) -> Result<PgPool, AppError> {
     let options = PgPoolOptions::new()
         .max_connections(settings.database.max_connections)
         .acquire_timeout(Duration::from_secs(10));
-    let connect = || options.clone().connect(&backends.database_url);
+    let connect = || options.clone().connect(url);
     patiently(connect)
         .await
         .map_err(start("connecting to PostgreSQL"))

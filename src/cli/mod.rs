@@ -1,5 +1,6 @@
 //! The command line: one subcommand a file. Parses, calls, prints; decides nothing else.
 
+mod audit;
 mod config;
 mod extract;
 mod health;
@@ -41,6 +42,8 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Fill a projection anew beside the live one and swap.
     Rebuild(rebuild::RebuildArgs),
+    /// Ask the audit trail: who did, saw or tried what.
+    Audit(audit::AuditArgs),
     /// Show or check the settings.
     Config(config::ConfigArgs),
     /// Print the OpenAPI document.
@@ -146,6 +149,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliE
         Command::Upload(args) => upload::run(args, &ServerAddress::find(&settings)?).await,
         Command::Watch(args) => watch::run(args, &ServerAddress::find(&settings)?).await,
         Command::Rebuild(args) => rebuild::run(args, settings).await,
+        Command::Audit(args) => audit::run(args, settings).await,
         Command::Health => health::run(&ServerAddress::base_url(&settings)).await,
         // Handled before the settings were read.
         Command::Config(_) | Command::Openapi | Command::ExtractChild => Ok(ExitCode::SUCCESS),

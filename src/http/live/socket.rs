@@ -233,7 +233,7 @@ impl Connection {
             );
             if let (Request::Subscribe(id), Ok(())) = (request, &taken) {
                 // It was subscribed just now: an error would say that it was not.
-                drop(self.filter.unsubscribe(*id));
+                let _there = self.filter.unsubscribe(*id);
             }
             return Err(ClientFault::Unavailable);
         }
