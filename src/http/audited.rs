@@ -315,8 +315,13 @@ fn shown(name: &str, value: &str) -> String {
 
 impl From<RecordError> for Problem {
     fn from(error: RecordError) -> Self {
-        let error: &(dyn std::error::Error + 'static) = &error;
-        tracing::warn!(error, "a request is not answered: it could not be recorded");
+        if matches!(error, RecordError::Overloaded) {
+            // What a flood does to the trail it must not do to the log of the process.
+            tracing::debug!("a request is not answered: too many wait to be recorded");
+        } else {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(error, "a request is not answered: it could not be recorded");
+        }
         Self::new(ProblemType::NotRecorded)
             .detail("every access is recorded before it is answered; try again")
     }

@@ -2,6 +2,7 @@
 
 use crate::harness::{Gateway, KEY, World, expect_problem};
 use crate::support::eventually;
+use futures::StreamExt;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -391,8 +392,6 @@ async fn a_flood_of_strangers_is_bounded_and_every_answer_is_recorded() {
     );
     gateway.json("/api/v1/documents/").await;
 }
-
-use futures::StreamExt;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_questions_have_their_problems() {
