@@ -19,6 +19,7 @@ use kmrl_domain::command::Upload;
 use kmrl_domain::private::UploadedPrivate;
 use kmrl_domain::values::{Blob, Priority};
 use kmrl_gateway::adapters::local_blobs::LocalBlobs;
+use kmrl_gateway::adapters::nats;
 use kmrl_gateway::adapters::nats_queue::NatsQueue;
 use kmrl_gateway::adapters::system::{SystemClock, SystemIds};
 use kmrl_gateway::audit::AccessRecorder;
@@ -132,7 +133,7 @@ async fn upload(commands: &Commands) -> Uuid {
 
 async fn state(
     pool: &sqlx::PgPool,
-    nats: &Nats,
+    engine: &Nats,
     store: &PostgresEventStore,
     signals: &Signals,
     blobs: Arc<dyn BlobStore>,
@@ -140,7 +141,7 @@ async fn state(
 ) -> ApiState {
     let reader = Reader::new(HashMap::new(), HashMap::new(), None);
     let settings = Settings::read(reader.unwrap()).unwrap();
-    let client = async_nats::connect(nats.nats_url()).await.unwrap();
+    let client = nats::connect(engine.nats_url()).await.unwrap();
     let queue = NatsQueue::open(client, "bench", settings.jobs.ack_wait).await;
     let queue: Arc<dyn JobQueue> = Arc::new(queue.unwrap());
     let (log, read) = (store.log().clone(), ReadModel::new(pool.clone()));
