@@ -48,7 +48,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Show what was given up on, and try it again.
     DeadLetters(dead_letters::DeadLettersArgs),
-    /// Check the log, or take it along.
+    /// Ask the audit trail: who did, saw or tried what.
     Audit(audit::AuditArgs),
     /// Show or check the settings.
     Config(config::ConfigArgs),

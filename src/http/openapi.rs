@@ -19,6 +19,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "events", description = "The log"),
         (name = "log", description = "Proofs that the log was not changed"),
         (name = "operations", description = "What waits for somebody"),
+        (name = "audit", description = "Who did, saw or tried what"),
         (name = "live", description = "Live updates over WebSocket"),
         (name = "health", description = "How the gateway is"),
     ),

@@ -3,6 +3,7 @@
 use super::health::Health;
 use super::live::LiveHub;
 use super::metrics::Metrics;
+use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, UploadSettings};
 use crate::dead_letters::DeadLetters;
@@ -25,6 +26,8 @@ pub struct ApiState(Arc<Parts>);
 pub struct Parts {
     /// Carries out commands.
     pub commands: Commands,
+    /// Makes records of access durable before their answers.
+    pub access: AccessRecorder,
     /// Reads the log.
     pub log: EventLog,
     /// Reads the read models.
