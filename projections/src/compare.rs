@@ -49,7 +49,9 @@ impl Projector {
         let model = model(name)?;
         let mut generation = registry::build(&self.pool, model).await?;
         for _ in 0..TURNS {
-            self.fill(model, &mut generation, progress).await?;
+            // Not beyond the live one, which may have nobody who brings it further.
+            let live = self.live_position(model).await?;
+            self.fill(model, &mut generation, live, progress).await?;
             let Some(unlike) = self.unlike(model, &mut generation).await? else {
                 continue;
             };
@@ -70,6 +72,17 @@ impl Projector {
         Err(ProjectionError::NeverLevel {
             projection: model.name(),
         })
+    }
+
+    async fn live_position(&self, model: &dyn Model) -> Result<i64, ProjectionError> {
+        sqlx::query_scalar("SELECT position FROM projections WHERE name = $1 AND state = 'live'")
+            .bind(model.name())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(ProjectionError::database(model.name(), "comparing"))?
+            .ok_or(ProjectionError::NotPrepared {
+                projection: model.name(),
+            })
     }
 
     /// The rows that differ while both stand at one position, or `None` when they do not. The live

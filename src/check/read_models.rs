@@ -1,10 +1,11 @@
 //! Read models against a rebuild of each, and the events that they could not apply.
 
 use super::{Check, CheckError, Difference};
-use kmrl_projections::{Comparison, NAMES};
+use kmrl_projections::{Comparison, NAMES, ProjectionError};
 
 const AREA: &str = "read models";
 const UNLIKE: &str = "the row is not what the log gives";
+const UNREADABLE: &str = "the log cannot be read, so there is nothing to compare with";
 const PARKED: &str = "the event could not be applied; see `dead-letters list`";
 
 impl Check {
@@ -19,8 +20,14 @@ impl Check {
                     "checking read models: {name}, {done} of {head} events"
                 ));
             };
-            let comparison = self.projector.compare(name, false, &mut told).await?;
-            found.extend(unlike(&comparison));
+            match self.projector.compare(name, false, &mut told).await {
+                Ok(comparison) => found.extend(unlike(&comparison)),
+                // What is wrong with the log is told by its own area.
+                Err(ProjectionError::Log { .. } | ProjectionError::Gap { .. }) => {
+                    found.push(Difference::new(AREA, UNREADABLE, name));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         let parked: Vec<(String, i64)> =
             sqlx::query_as("SELECT projection, position FROM read.parked_events ORDER BY position")

@@ -261,7 +261,12 @@ async fn audit_verify_passes_beside_the_program_and_offline_and_finds_attacks() 
         true,
         "entries written",
     );
-    expect(&world, &["export", "-o", &file], false, "because");
+    expect(
+        &world,
+        &["export", "--format", "log", "-o", &file],
+        false,
+        "because",
+    );
     let newest: String =
         sqlx::query_scalar("SELECT note FROM log_checkpoints ORDER BY size DESC LIMIT 1")
             .fetch_one(&world.database.pool)
@@ -284,7 +289,12 @@ async fn audit_verify_passes_beside_the_program_and_offline_and_finds_attacks() 
     assert_eq!(report["findings"][0]["kind"], "altered");
     assert_eq!(report["findings"][0]["position"], 3);
     let other = path(dir, "altered.jsonl");
-    expect(&world, &["export", "-o", &other], true, "entries written");
+    expect(
+        &world,
+        &["export", "--format", "log", "-o", &other],
+        true,
+        "entries written",
+    );
     let altered = ["verify", &other, "--checkpoint", &note, "--key", &key];
     expect(&world, &altered, false, "entry 3: altered");
 }
