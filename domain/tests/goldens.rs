@@ -85,6 +85,42 @@ fn samples() -> Vec<DocumentEvent> {
             reason: "sent twice".into(),
             withdrawn_at: WHEN,
         }),
+        DocumentEvent::LegalHoldPlaced(LegalHoldPlaced {
+            matter: "case-1".into(),
+            reason: "inquiry".into(),
+            placed_at: WHEN,
+        }),
+        DocumentEvent::LegalHoldReleased(LegalHoldReleased {
+            matter: "case-1".into(),
+            reason: "closed".into(),
+            released_at: WHEN,
+        }),
+        DocumentEvent::RetentionExpired(RetentionExpired {
+            rule: "source=scan,department=finance,days=3650".into(),
+            expired_at: WHEN,
+        }),
+        DocumentEvent::ErasureRequested(ErasureRequested {
+            reason: "asked by the subject".into(),
+            requested_by: "key:admin".into(),
+            requested_at: WHEN,
+        }),
+        DocumentEvent::ErasureRejected(ErasureRejected {
+            reason: "still needed".into(),
+            rejected_by: "key:approver".into(),
+            rejected_at: WHEN,
+        }),
+        DocumentEvent::Erased(Erased {
+            reason: "asked by the subject".into(),
+            requested_by: "key:admin".into(),
+            approved_by: "key:approver".into(),
+            erased_at: WHEN,
+        }),
+        DocumentEvent::ContentDestroyed(ContentDestroyed {
+            private_parts: 2,
+            objects_removed: 3,
+            objects_kept: 1,
+            destroyed_at: WHEN,
+        }),
     ]
 }
 
@@ -153,5 +189,5 @@ fn every_golden_file_is_still_read() {
         }
         read += 1;
     }
-    assert!(read >= 8);
+    assert!(read >= 15);
 }
