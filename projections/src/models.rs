@@ -1,6 +1,7 @@
 //! The read models, one a file with its tables beside it. None knows another.
 
 pub mod documents;
+mod erasure;
 pub mod statistics;
 pub mod texts;
 pub mod validation_errors;

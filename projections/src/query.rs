@@ -1,10 +1,12 @@
 //! Questions to the read models, as the API asks them. Reads the views in the schema `read` only.
 
 mod documents;
+mod erasures;
 mod statistics;
 mod validation_errors;
 
 pub use documents::{DocumentList, DocumentRow, ListFilter, Page, StatusRow};
+pub use erasures::{ErasureRow, Kept};
 pub use statistics::Statistics;
 pub use validation_errors::ValidationErrorRow;
 

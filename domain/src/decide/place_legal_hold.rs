@@ -29,7 +29,7 @@ impl LegalHolds {
 pub enum LegalHoldRefusal {
     /// The matter has no name that can be used.
     #[error(
-        "a matter is 1 to {MAX_MATTER} letters, digits and -_. , none of them at the start but a letter or digit"
+        "a matter begins with a letter or digit and has at most {MAX_MATTER} letters, digits, -, _ and ."
     )]
     Matter,
     /// No reason was given, or one beyond reason.
