@@ -15,7 +15,7 @@ use crate::projector::BlobTexts;
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
-use crate::{engines, notary, projector, relay, work};
+use crate::{engines, eraser, notary, projector, relay, work};
 use kmrl_projections::Projector;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -34,7 +34,7 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 pub enum Role {
     /// Takes requests and pushes live updates.
     Api,
-    /// Turns the log into jobs and publishes them.
+    /// Turns the log into jobs and publishes them, and destroys what was erased.
     Relay,
     /// Keeps the read models.
     Projector,
@@ -356,6 +356,12 @@ fn start_background(
         back.spawn(async move {
             relay::run(relay, stop).await;
             "relay"
+        });
+        let eraser = roles::eraser(parts);
+        let stop = background.clone();
+        back.spawn(async move {
+            eraser::run(eraser, stop).await;
+            "eraser"
         });
     }
     back

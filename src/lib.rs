@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod engines;
+pub mod eraser;
 pub mod event_store;
 pub mod extraction_child;
 pub mod http;

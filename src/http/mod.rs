@@ -8,6 +8,7 @@ pub mod context;
 mod cursor;
 mod disposition;
 mod documents;
+mod erasures;
 mod etag;
 mod events;
 pub mod health;

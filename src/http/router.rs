@@ -5,7 +5,8 @@ use super::context::trace_request;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use super::{
-    commands, documents, events, health, live, log, metrics, openapi, status, websocket_info,
+    commands, documents, erasures, events, health, live, log, metrics, openapi, status,
+    websocket_info,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};
@@ -38,6 +39,7 @@ fn split() -> (Split, OpenApi) {
         .merge(health::routes())
         .routes(routes!(commands::commands))
         .routes(routes!(events::events))
+        .routes(routes!(erasures::erasures))
         .routes(routes!(status::status))
         .routes(routes!(metrics::metrics))
         .routes(routes!(websocket_info::websocket_info))
