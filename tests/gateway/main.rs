@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod command_line;
+mod erasure;
 mod faults;
 mod harness;
 mod http;
