@@ -549,3 +549,23 @@ async fn an_eraser_killed_again_and_again_destroys_everything_in_the_end() {
     assert_eq!(count, 5);
     drop((relay, second));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_repeated_after_the_erasure_does_not_bring_the_bytes_back() {
+    let world = world(&[]).await;
+    let gateway = world.start();
+    let upload = || {
+        let request = gateway.upload_request("repeated.txt", TEXT);
+        request.header("idempotency-key", "repeated-1").send()
+    };
+    let first = done(upload().await.unwrap(), StatusCode::ACCEPTED).await;
+    let id = first["id"].as_str().unwrap();
+    gateway.finished(id).await;
+    erase(&gateway, id).await;
+    let again = done(upload().await.unwrap(), StatusCode::ACCEPTED).await;
+    assert_eq!(
+        (&again["id"], &again["original_filename"]),
+        (&json!(id), &json!(""))
+    );
+    assert_eq!(files_with(world.data.path(), TEXT), Vec::<String>::new());
+}

@@ -60,7 +60,6 @@ async fn erased_content_is_in_no_row_whatever_way_it_went() {
     assert_silent(&world.dump(1).await);
     let s = world.read.statistics().await.unwrap();
     assert_eq!((s.total, s.withdrawn, s.erased, s.bytes), (0, 0, 7, 0));
-    let list = |filter| async move { world.read.list(&filter, FIRST_100).await.unwrap() };
     let shown = ListFilter {
         include_withdrawn: true,
         ..ListFilter::default()
@@ -69,9 +68,9 @@ async fn erased_content_is_in_no_row_whatever_way_it_went() {
         include_erased: true,
         ..ListFilter::default()
     };
-    let none = list(shown).await;
+    let none = world.read.list(&shown, FIRST_100).await.unwrap();
     assert_eq!((none.total, none.documents.len()), (0, 0));
-    let all = list(all).await;
+    let all = world.read.list(&all, FIRST_100).await.unwrap();
     assert_eq!((all.total, all.documents.len()), (7, 7));
 }
 
