@@ -85,6 +85,12 @@ fn samples() -> Vec<DocumentEvent> {
             reason: "sent twice".into(),
             withdrawn_at: WHEN,
         }),
+    ]
+}
+
+/// Legal holds, retention and erasure.
+fn samples_of_erasure() -> Vec<DocumentEvent> {
+    vec![
         DocumentEvent::LegalHoldPlaced(LegalHoldPlaced {
             matter: "case-1".into(),
             reason: "inquiry".into(),
@@ -155,7 +161,7 @@ fn check(event: &impl DomainEvent) {
 
 #[test]
 fn current_events_are_written_as_their_golden_files() {
-    let events = samples();
+    let events = [samples(), samples_of_erasure()].concat();
     let types: BTreeSet<_> = events.iter().map(DocumentEvent::name).collect();
     assert_eq!(types, DocumentEvent::TYPES.into_iter().collect());
     events.iter().for_each(check);
