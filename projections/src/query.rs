@@ -1,10 +1,12 @@
 //! Questions to the read models, as the API asks them. Reads the views in the schema `read` only.
 
+mod audit;
 mod documents;
 mod erasures;
 mod statistics;
 mod validation_errors;
 
+pub use audit::{AuditFilter, AuditKey, AuditRow, Order};
 pub use documents::{DocumentList, DocumentRow, ListFilter, Page, StatusRow};
 pub use erasures::{ErasureRow, Kept};
 pub use statistics::Statistics;
@@ -39,7 +41,8 @@ impl ReadModel {
         Self(pool)
     }
 
-    /// The position up to which every projection shows the log.
+    /// The position up to which every projection shows the log, but the audit trail, which has a
+    /// position of its own.
     ///
     /// # Errors
     /// When the database does not answer.

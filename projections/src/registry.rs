@@ -101,11 +101,25 @@ pub(crate) async fn bound(pool: &PgPool, model: &dyn Model) -> Result<i64, Proje
         .map_err(ProjectionError::database(model.name(), "finding its bound"))
 }
 
-/// The position up to which every projection has come.
+/// The position up to which every projection has come that somebody waits for.
 pub(crate) async fn visible_position(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT coalesce(min(position), 0) FROM projections WHERE state = 'live'")
-        .fetch_one(pool)
+    let apart: Vec<&str> = crate::model::apart().map(Model::name).collect();
+    sqlx::query_scalar(
+        "SELECT coalesce(min(position), 0) FROM projections \
+         WHERE state = 'live' AND name <> ALL($1)",
+    )
+    .bind(apart)
+    .fetch_one(pool)
+    .await
+}
+
+/// The position up to which one projection has come; 0 when it has no tables yet.
+pub(crate) async fn position(pool: &PgPool, name: &str) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT position FROM projections WHERE state = 'live' AND name = $1")
+        .bind(name)
+        .fetch_optional(pool)
         .await
+        .map(Option::unwrap_or_default)
 }
 
 /// Makes what a model lacks: the first generation, or one to be built when the live one has
@@ -282,6 +296,22 @@ async fn discard(
         generation.schema(),
     );
     execute(connection, model, &sql).await
+}
+
+/// Drops a generation that was never shown.
+pub(crate) async fn drop_unshown(
+    pool: &PgPool,
+    model: &dyn Model,
+    generation: i32,
+) -> Result<(), ProjectionError> {
+    let failed = |operation| ProjectionError::database(model.name(), operation);
+    let mut tx = pool.begin().await.map_err(failed("dropping"))?;
+    let all = generations(&mut tx, model, true).await?;
+    let is_it = |g: &&Generation| g.generation == generation && g.state == "building";
+    if let Some(found) = all.iter().find(is_it) {
+        discard(&mut tx, model, found).await?;
+    }
+    tx.commit().await.map_err(failed("dropping"))
 }
 
 /// Gathers what the planner needs to know of a generation's tables.

@@ -133,11 +133,13 @@ pub(super) async fn serve(
     .map_err(start("starting the live hub"))?;
     let state = ApiState::new(ApiParts {
         commands: parts.commands.clone(),
+        access: parts.access.clone(),
         log: log.clone(),
         read: read.clone(),
         tree: LogTree::new(parts.pool.clone()),
         blobs: Arc::clone(&parts.blobs),
         removals: parts.removals(),
+        dead_letters: super::tools::dead_letters(&parts.pool, &parts.blobs, parts.commands.clone()),
         spool: parts.spool.clone(),
         signals: parts.signals.clone(),
         clock: parts.clock.clone(),
@@ -184,7 +186,10 @@ impl Server {
     /// Serves until shutdown, then lets requests finish within the grace.
     pub(super) async fn run(self) {
         let stopping = self.shutdown.clone();
-        let server = axum::serve(self.listener, self.router)
+        let service = self
+            .router
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(self.listener, service)
             .with_graceful_shutdown(async move { stopping.cancelled().await });
         let live = self.live;
         let (shutdown, grace) = (self.shutdown, self.grace);

@@ -15,7 +15,8 @@ pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
     DatabaseSettings, EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings,
-    LogFormat, LogSettings, NatsSettings, NotarySettings, S3Settings, UploadSettings,
+    LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
+    UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// Live subscribers.
     pub live: LiveSettings,
+    /// Objects that no event names.
+    pub orphans: OrphanSettings,
     /// The HTTP server.
     pub http: HttpSettings,
     /// Signed checkpoints of the event log.
@@ -72,6 +75,7 @@ impl Settings {
             upload: sections::upload(&mut r),
             jobs: sections::jobs(&mut r),
             live: sections::live(&mut r),
+            orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
             erasure: sections::erasure(&mut r),
             engines: sections::engines(&mut r),

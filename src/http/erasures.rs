@@ -1,10 +1,12 @@
 //! `GET /api/v1/erasures`: erasures that wait, were refused, are under way or done.
 
+use super::audited::Touched;
 use super::problem::{Problem, ProblemBody, ProblemType};
 use super::query::{Query, within};
 use super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use kmrl_projections::query::ErasureRow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,19 +70,20 @@ struct Erasure {
 pub(super) async fn erasures(
     State(state): State<ApiState>,
     Query(query): Query<ErasuresQuery>,
-) -> Result<Json<Erasures>, Problem> {
+) -> Result<Response, Problem> {
     let limit = within("limit", query.limit, 100, 1..=500)?;
     let wanted = query.state.as_deref();
     if wanted.is_some_and(|wanted| !STATES.contains(&wanted)) {
         let what = format!("`state` is one of {}", STATES.join(", "));
         return Err(Problem::new(ProblemType::InvalidParameter).detail(what));
     }
+    let at = state.read.visible_position().await?;
     let rows = state.read.erasures(wanted, limit, query.before).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|n| n == limit);
-    Ok(Json(Erasures {
+    Ok(Touched::many(rows.len(), at).with(Json(Erasures {
         next_before: rows.last().filter(|_| full).map(|r| r.position),
         erasures: rows.into_iter().map(view).collect(),
-    }))
+    })))
 }
 
 fn view(row: ErasureRow) -> Erasure {

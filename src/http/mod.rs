@@ -2,10 +2,14 @@
 //!
 //! Turns requests into commands and questions, and errors into problems. Decides nothing itself.
 
+mod actions;
+mod audit;
+mod audited;
 pub mod auth;
 mod commands;
 pub mod context;
 mod cursor;
+mod dead_letters;
 mod disposition;
 mod documents;
 mod erasures;

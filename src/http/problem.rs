@@ -72,6 +72,7 @@ problems! {
     UnknownParameter = 400 "unknown-parameter" "A query parameter is unknown";
     InvalidParameter = 400 "invalid-parameter" "A parameter has a value that cannot be used";
     InvalidId = 400 "invalid-id" "The id is no UUID";
+    RangeReversed = 400 "range-reversed" "The end of a range lies before its beginning";
     InvalidCursor = 400 "invalid-cursor" "The cursor is none that this API gave out";
     IdempotencyKeyInvalid = 400 "idempotency-key-invalid" "The idempotency key cannot be used";
     IdempotencyKeyReused = 422 "idempotency-key-reused" "The idempotency key was used for another request";
@@ -84,6 +85,7 @@ problems! {
     Unauthorized = 401 "unauthorized" "A valid key is needed";
     NotFound = 404 "not-found" "There is nothing at this path";
     DocumentNotFound = 404 "document-not-found" "There is no such document";
+    DeadLetterNotFound = 404 "dead-letter-not-found" "There is no such dead letter";
     DocumentWithdrawn = 410 "document-withdrawn" "The document was withdrawn";
     DocumentErased = 410 "erased" "The document was erased";
     LegalHold = 409 "legal-hold" "A legal hold forbids it";
@@ -104,6 +106,7 @@ problems! {
     PositionNotReached = 503 "position-not-reached" "The position cannot be read yet";
     StorageUnavailable = 503 "storage-unavailable" "The object store does not answer";
     StorageFull = 507 "storage-full" "The object store is full";
+    NotRecorded = 503 "not-recorded" "The access could not be recorded, so it is not answered";
     Overloaded = 503 "overloaded" "Too many requests wait";
     Unavailable = 503 "unavailable" "A part of the gateway does not answer";
     Internal = 500 "internal" "The gateway has a defect";
@@ -209,7 +212,10 @@ impl Problem {
         response
     }
 
-    fn unavailable(kind: ProblemType, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(super) fn unavailable(
+        kind: ProblemType,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Self {
         tracing::warn!(error, "a request cannot be served now");
         Self::new(kind)
     }

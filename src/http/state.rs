@@ -3,8 +3,10 @@
 use super::health::Health;
 use super::live::LiveHub;
 use super::metrics::Metrics;
+use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, UploadSettings};
+use crate::dead_letters::DeadLetters;
 use crate::event_store::EventLog;
 use crate::notary::LogTree;
 use crate::ports::{BlobStore, Clock, Ids};
@@ -24,6 +26,8 @@ pub struct ApiState(Arc<Parts>);
 pub struct Parts {
     /// Carries out commands.
     pub commands: Commands,
+    /// Makes records of access durable before their answers.
+    pub access: AccessRecorder,
     /// Reads the log.
     pub log: EventLog,
     /// Reads the read models.
@@ -34,6 +38,8 @@ pub struct Parts {
     pub blobs: Arc<dyn BlobStore>,
     /// Lets removed bytes in again.
     pub removals: Removals,
+    /// What was given up on.
+    pub dead_letters: DeadLetters,
     /// Where uploads are hashed while they stream.
     pub spool: Spool,
     /// Wake-ups.

@@ -2,7 +2,10 @@
 
 #![cfg(test)]
 
+mod audit;
+mod backup;
 mod bad_input;
+mod check;
 mod command_line;
 mod erasure;
 mod faults;

@@ -1,6 +1,11 @@
-//! `audit …`: what an auditor does: check that the log was not changed, take it along.
+//! `audit …`: what an auditor does, straight from the database, also while no gateway runs: asks the
+//! audit trail, takes it or the whole log along, checks that nothing was changed. One subcommand a
+//! file; a new one is a line here and a line in [`run`].
 
+mod ask;
+mod export;
 mod export_log;
+mod list;
 mod verify;
 
 use super::CliError;
@@ -8,25 +13,29 @@ use crate::config::Settings;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::process::ExitCode;
 
-/// What to do.
+/// What to do with the audit trail.
 #[derive(Debug, clap::Args)]
 pub(super) struct AuditArgs {
     #[command(subcommand)]
-    command: AuditCommand,
+    what: What,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum AuditCommand {
+enum What {
+    /// Print entries of the audit trail, the newest first.
+    List(list::ListArgs),
+    /// Write the audit trail as JSON Lines or CSV, or the whole log in a form that can be checked
+    /// without a server.
+    Export(export::ExportArgs),
     /// Check that nothing in the log was altered, removed, inserted, reordered or cut off.
     Verify(verify::VerifyArgs),
-    /// Write the log to a file that can be checked without a server.
-    Export(export_log::ExportArgs),
 }
 
 pub(super) async fn run(args: AuditArgs, settings: Settings) -> Result<ExitCode, CliError> {
-    match args.command {
-        AuditCommand::Verify(args) => verify::run(args, &settings).await,
-        AuditCommand::Export(args) => export_log::run(args, &settings).await,
+    match args.what {
+        What::List(args) => list::run(args, &settings).await,
+        What::Export(args) => export::run(args, &settings).await,
+        What::Verify(args) => verify::run(args, &settings).await,
     }
 }
 

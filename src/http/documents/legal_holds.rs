@@ -1,5 +1,6 @@
 //! `/api/v1/documents/{id}/legal-holds`: matters that hold a document, placed, listed, released.
 
+use super::super::audited::Touched;
 use super::super::context::Caller;
 use super::super::etag::{IfMatch, etag};
 use super::super::json::Json;
@@ -10,7 +11,7 @@ use super::super::state::ApiState;
 use super::change::{Change, Changed, parse_id};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use kmrl_domain::DocumentCommand;
 use kmrl_domain::command::{PlaceLegalHold, ReleaseLegalHold};
 use serde::{Deserialize, Serialize};
@@ -99,7 +100,8 @@ pub(super) async fn legal_holds(
         version: row.version,
         legal_holds: row.legal_holds,
     };
-    Ok(([(header::ETAG, etag(row.version))], axum::Json(holds)).into_response())
+    let touched = Touched::document(id, row.version, row.shown_at);
+    Ok(touched.with(([(header::ETAG, etag(row.version))], axum::Json(holds))))
 }
 
 /// Hold a document for a legal matter: it is then neither withdrawn nor erased

@@ -1,5 +1,6 @@
 //! `GET /api/v1/documents/{id}/status`: where a document is on its way. Cheap to poll.
 
+use super::super::audited::Touched;
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::query::Query;
@@ -7,6 +8,7 @@ use super::super::state::ApiState;
 use super::change::parse_id;
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use kmrl_domain::values::FailureReason;
 use kmrl_projections::query::StatusRow;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,7 @@ pub(super) struct DocumentStatus {
     #[serde(with = "time::serde::rfc3339::option")]
     processed_at: Option<OffsetDateTime>,
     withdrawn: bool,
+    erased: bool,
 }
 
 /// Where a document is on its way
@@ -66,17 +69,19 @@ pub(super) async fn status(
     State(state): State<ApiState>,
     Path(id): Path<String>,
     Query(query): Query<StatusQuery>,
-) -> Result<Json<DocumentStatus>, Problem> {
+) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     min_position::wait(&state, query.min_position).await?;
     let row = state.read.status(id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
-    Ok(Json(view(row)))
+    let touched = Touched::document(id, row.version, row.shown_at);
+    Ok(touched.with(Json(view(row))))
 }
 
 fn view(row: StatusRow) -> DocumentStatus {
     let ended = row.status == "processed" || row.status == "failed";
     let message = match (row.status.as_str(), &row.error) {
+        _ if row.erased_at.is_some() => "it was erased".into(),
         ("failed", Some(reason)) => reason.detail.clone(),
         ("queued", Some(reason)) => format!("will be tried again: {}", reason.detail),
         ("queued", None) => "waits for a worker".into(),
@@ -98,5 +103,6 @@ fn view(row: StatusRow) -> DocumentStatus {
         processing_started_at: row.processing_started_at,
         processed_at: row.processed_at,
         withdrawn: row.withdrawn_at.is_some(),
+        erased: row.erased_at.is_some(),
     }
 }
