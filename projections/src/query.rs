@@ -2,11 +2,13 @@
 
 mod audit;
 mod documents;
+mod erasures;
 mod statistics;
 mod validation_errors;
 
 pub use audit::{AuditFilter, AuditKey, AuditRow, Order};
 pub use documents::{DocumentList, DocumentRow, ListFilter, Page, StatusRow};
+pub use erasures::{ErasureRow, Kept};
 pub use statistics::Statistics;
 pub use validation_errors::ValidationErrorRow;
 

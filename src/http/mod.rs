@@ -12,6 +12,7 @@ mod cursor;
 mod dead_letters;
 mod disposition;
 mod documents;
+mod erasures;
 mod etag;
 mod events;
 pub mod health;

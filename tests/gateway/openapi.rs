@@ -10,7 +10,10 @@ const METHODS: [&str; 5] = ["get", "post", "put", "delete", "patch"];
 
 /// A path with something in the place of its parameters.
 fn concrete(template: &str, id: &str) -> String {
-    template.replace("{id}", id).replace("{user_id}", "someone")
+    template
+        .replace("{id}", id)
+        .replace("{user_id}", "someone")
+        .replace("{matter}", "case-1")
 }
 
 async fn slug(gateway: &Gateway, method: &str, path: &str) -> (u16, String) {

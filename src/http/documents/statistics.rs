@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Query)]
 pub(super) struct StatisticsQuery {}
 
-/// Counts of documents; withdrawn ones are only in `withdrawn`.
+/// Counts of documents; withdrawn ones are only in `withdrawn`, erased ones only in `erased`.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DocumentStatistics {
     total: i64,
@@ -30,6 +30,7 @@ pub(super) struct DocumentStatistics {
     characters: i64,
     duplicates: i64,
     withdrawn: i64,
+    erased: i64,
     average_confidence: Option<f64>,
     /// Processed with a confidence under 0.7.
     needs_review: i64,
@@ -62,6 +63,7 @@ pub(super) async fn statistics(
         characters: s.characters,
         duplicates: s.duplicates,
         withdrawn: s.withdrawn,
+        erased: s.erased,
         average_confidence: s.average_confidence,
         needs_review: s.needs_review,
     })))
