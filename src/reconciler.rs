@@ -163,8 +163,8 @@ impl Reconciler {
     async fn nameless_blobs(&self, blobs: &[&BlobInfo]) -> Result<Vec<Orphan>, ReconcileError> {
         let digests: Vec<&str> = blobs.iter().filter_map(|b| digest_of(&b.key)).collect();
         let named: Vec<String> = sqlx::query_scalar(
-            "SELECT u.payload -> 'blob' ->> 'sha256' FROM events u \
-             WHERE u.event_type = 'Uploaded' AND u.payload -> 'blob' ->> 'sha256' = ANY($1) \
+            "SELECT es_readable(u.payload) -> 'blob' ->> 'sha256' FROM events u \
+             WHERE u.event_type = 'Uploaded' AND es_readable(u.payload) -> 'blob' ->> 'sha256' = ANY($1) \
                AND NOT EXISTS (SELECT 1 FROM events e WHERE e.aggregate_type = u.aggregate_type \
                                AND e.aggregate_id = u.aggregate_id AND e.event_type = 'Erased')",
         )
@@ -189,7 +189,7 @@ impl Reconciler {
         let documents: HashSet<Uuid> = texts.iter().filter_map(|b| document_of(&b.key)).collect();
         let ids: Vec<String> = documents.iter().map(Uuid::to_string).collect();
         let rows: Vec<(String, Option<String>)> = sqlx::query_as(
-            "SELECT aggregate_id, payload -> 'text' ->> 'key' FROM events \
+            "SELECT aggregate_id, es_readable(payload) -> 'text' ->> 'key' FROM events \
              WHERE aggregate_type = 'document' AND aggregate_id = ANY($1) \
                AND event_type IN ('Extracted', 'Erased')",
         )

@@ -12,16 +12,16 @@ const TWICE: &str = "the run has ended more than once";
 /// ended. A withdrawn or erased document's run needs no ending.
 const RUNS: &str = "WITH runs AS (
     SELECT position, aggregate_id::uuid AS document_id, recorded_at,
-           CASE event_type WHEN 'Uploaded' THEN 1 ELSE (payload ->> 'run')::int END AS run,
-           payload ->> 'priority' AS priority,
+           CASE event_type WHEN 'Uploaded' THEN 1 ELSE (es_readable(payload) ->> 'run')::int END AS run,
+           es_readable(payload) ->> 'priority' AS priority,
            coalesce(metadata ->> 'correlation_id', '') AS correlation_id,
            metadata ->> 'traceparent' AS traceparent
     FROM events WHERE aggregate_type = 'document' AND event_type IN ('Uploaded', 'ReprocessingRequested')
       AND position <= (SELECT position FROM log_cursors WHERE name = 'relay')),
   endings AS (
-    SELECT aggregate_id::uuid AS document_id, (payload ->> 'run')::int AS run, count(*) AS endings
+    SELECT aggregate_id::uuid AS document_id, (es_readable(payload) ->> 'run')::int AS run, count(*) AS endings
     FROM events WHERE aggregate_type = 'document'
-      AND (event_type = 'Extracted' OR event_type = 'Failed' AND payload ->> 'retry_at' IS NULL)
+      AND (event_type = 'Extracted' OR event_type = 'Failed' AND es_readable(payload) ->> 'retry_at' IS NULL)
       AND position <= (SELECT position FROM log_cursors WHERE name = 'relay')
     GROUP BY 1, 2),
   dropped AS (

@@ -33,14 +33,14 @@ const LOOKS: [(&str, &str); 5] = [
     (
         "the private part is missing though its document was not erased",
         "SELECT e.position::text FROM events e LEFT JOIN private_parts p USING (position) \
-         WHERE e.payload ->> 'private' IS NOT NULL AND p.position IS NULL \
+         WHERE es_readable(e.payload) ->> 'private' IS NOT NULL AND p.position IS NULL \
            AND NOT EXISTS (SELECT 1 FROM events x WHERE x.aggregate_type = e.aggregate_type \
                            AND x.aggregate_id = e.aggregate_id AND x.event_type = 'Erased')",
     ),
 ];
 /// A private part that does not have its digest.
 const UNFIT: &str = "SELECT p.position::text FROM private_parts p LEFT JOIN events e USING (position) \
-     WHERE e.payload ->> 'private' IS DISTINCT FROM \
+     WHERE es_readable(e.payload) ->> 'private' IS DISTINCT FROM \
            'sha256:' || encode(sha256(p.salt || convert_to(p.content, 'UTF8')), 'hex')";
 
 impl Check {
