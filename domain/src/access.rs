@@ -376,7 +376,7 @@ mod tests {
         assert_eq!(action_of_event("Uploaded"), "upload");
         assert_eq!(action_of_event("Withdrawn"), "withdraw");
         assert_eq!(action_of_event("ProcessingStarted"), "processing_started");
-        assert_eq!(action_of_event("LegalHoldPlaced"), "legal_hold_placed");
+        assert_eq!(action_of_event("LegalHoldPlaced"), "place_legal_hold");
         assert!(is_action("extracted") && is_action("view") && !is_action("dance"));
     }
 
