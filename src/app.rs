@@ -7,6 +7,7 @@ use crate::adapters::local_blobs::LocalBlobs;
 use crate::adapters::s3_blobs::S3Blobs;
 use crate::adapters::system::{SystemClock, SystemIds};
 use crate::adapters::{nats, nats_queue::NatsQueue};
+use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, Settings};
 use crate::event_store::{self, EventLog, PostgresEventStore};
@@ -24,7 +25,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+mod audit;
 mod roles;
+
+pub use audit::{AuditTools, audit_tools};
 
 /// How long a start waits for PostgreSQL, NATS and the schema.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -99,19 +103,25 @@ pub fn backends(settings: &Settings) -> Result<Backends, AppError> {
             .or_else(|| running.cloned())
     };
     Ok(Backends {
-        database_url: pick(
-            &settings.database.url,
-            running.as_ref().map(|c| &c.database_url),
-        )
-        .ok_or(AppError::Missing(
-            "no database: set DATABASE_URL, or name the data folder of a running `up`",
-        ))?,
+        database_url: database_url(settings)?,
         nats_url: pick(&settings.nats.url, running.as_ref().map(|c| &c.nats_url)).ok_or(
             AppError::Missing(
                 "no NATS server: set NATS_URL, or name the data folder of a running `up`",
             ),
         )?,
     })
+}
+
+/// The database of the settings, else that of an `up` running on the same data folder.
+fn database_url(settings: &Settings) -> Result<String, AppError> {
+    if let Some(url) = &settings.database.url {
+        return Ok(url.reveal().to_owned());
+    }
+    let running = engines::read_connection(&settings.data_dir)
+        .map_err(start("reading the connection file of the data folder"))?;
+    running.map(|c| c.database_url).ok_or(AppError::Missing(
+        "no database: set DATABASE_URL, or name the data folder of a running `up`",
+    ))
 }
 
 /// A pool of connections, once PostgreSQL answers.
@@ -122,10 +132,14 @@ pub async fn connect_database(
     settings: &Settings,
     backends: &Backends,
 ) -> Result<PgPool, AppError> {
+    connect_to(settings, &backends.database_url).await
+}
+
+async fn connect_to(settings: &Settings, url: &str) -> Result<PgPool, AppError> {
     let options = PgPoolOptions::new()
         .max_connections(settings.database.max_connections)
         .acquire_timeout(Duration::from_secs(10));
-    let connect = || options.clone().connect(&backends.database_url);
+    let connect = || options.clone().connect(url);
     patiently(connect)
         .await
         .map_err(start("connecting to PostgreSQL"))
@@ -207,6 +221,7 @@ struct Parts {
     pool: PgPool,
     store: PostgresEventStore,
     commands: Commands,
+    access: AccessRecorder,
     signals: Signals,
     queue: Arc<dyn JobQueue>,
     blobs: Arc<dyn BlobStore>,
@@ -244,8 +259,10 @@ impl Parts {
             .map_err(start("opening the job queue"))?;
         let (blobs, spool) = open_blobs(settings).await?;
         let store = PostgresEventStore::start(pool.clone(), signals.clone());
+        let ids = Arc::new(SystemIds);
         Ok(Self {
             settings: settings.clone(),
+            access: AccessRecorder::start(store.clone(), ids.clone()),
             pool,
             commands: Commands::new(store.clone()),
             store,
@@ -254,7 +271,7 @@ impl Parts {
             blobs,
             spool,
             clock: Arc::new(SystemClock),
-            ids: Arc::new(SystemIds),
+            ids,
         })
     }
 }
@@ -324,6 +341,7 @@ pub async fn run(
     while front.join_next().await.is_some() {}
     background.cancel();
     while back.join_next().await.is_some() {}
+    parts.access.shutdown().await;
     parts.store.shutdown().await;
     if let Some(notary) = notary {
         notary::last_checkpoint(&notary).await;

@@ -7,6 +7,7 @@
 pub mod adapters;
 pub mod admin_key;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod config;

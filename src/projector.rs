@@ -15,13 +15,23 @@ use tokio_util::sync::CancellationToken;
 
 /// Readers look again after this long even if no signal came.
 const FLOOR: Duration = Duration::from_secs(1);
+/// Most events read at once with their records of access, which may be 64 KiB each.
+const WITH_ACCESS: i64 = 500;
 /// Longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl EventSource for EventLog {
     async fn read(&self, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, BoxError> {
-        Ok(Self::read(self, after, limit).await?)
+        Ok(Self::read(self, after, limit.min(WITH_ACCESS)).await?)
+    }
+
+    async fn read_without_access(
+        &self,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<RecordedEvent>, BoxError> {
+        Ok(Self::read_without_access(self, after, limit).await?)
     }
 
     async fn head(&self) -> Result<i64, BoxError> {
@@ -60,15 +70,35 @@ fn damaged(key: &str, source: BoxError) -> TextError {
     }
 }
 
-/// Runs until shutdown. Failures are logged and tried again; nothing is skipped.
+/// Runs until shutdown. Failures are logged and tried again; nothing is skipped. What nobody waits
+/// for is brought up beside the rest and cannot hold it back.
 pub async fn run(projector: Projector, signals: Signals, shutdown: CancellationToken) {
+    tokio::join!(
+        follow(&projector, Which::Awaited, &signals, &shutdown),
+        follow(&projector, Which::Apart, &signals, &shutdown),
+    );
+}
+
+/// Which projections a loop brings up to date.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    Awaited,
+    Apart,
+}
+
+async fn follow(
+    projector: &Projector,
+    which: Which,
+    signals: &Signals,
+    shutdown: &CancellationToken,
+) {
     let mut appended = signals.on_appended();
     let mut wait = FLOOR;
     let mut prepared = false;
     let mut visible = -1;
     while !shutdown.is_cancelled() {
         appended.mark_unchanged();
-        match step(&projector, &mut prepared).await {
+        match step(projector, which, &mut prepared).await {
             Ok(position) => {
                 wait = FLOOR;
                 if position != visible {
@@ -80,6 +110,7 @@ pub async fn run(projector: Projector, signals: Signals, shutdown: CancellationT
                 wait = (wait * 2).min(LONGEST_WAIT);
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
+                    ?which,
                     retry_in_s = wait.as_secs(),
                     "projections wait"
                 );
@@ -94,11 +125,16 @@ pub async fn run(projector: Projector, signals: Signals, shutdown: CancellationT
 
 async fn step(
     projector: &Projector,
+    which: Which,
     prepared: &mut bool,
 ) -> Result<i64, kmrl_projections::ProjectionError> {
     if !*prepared {
         projector.prepare().await?;
         *prepared = true;
     }
-    projector.catch_up().await
+    match which {
+        Which::Awaited => projector.catch_up().await,
+        // No visible position changes: nobody is told.
+        Which::Apart => projector.catch_up_apart().await.map(|()| -1),
+    }
 }

@@ -3,6 +3,7 @@
 //! Owns every rule about what may happen to a document, as pure synchronous functions. Time and
 //! ids come in with the command. It must not know of databases, networks or files.
 
+pub mod access;
 pub mod command;
 pub mod decide;
 pub mod document;
@@ -13,6 +14,7 @@ pub mod recorded;
 pub mod upcast;
 pub mod values;
 
+pub use access::{AccessRecord, AccessRecorded};
 pub use command::DocumentCommand;
 pub use decide::Refusal;
 pub use document::Document;

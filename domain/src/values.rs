@@ -185,7 +185,7 @@ pub struct UnknownWord {
 }
 
 impl UnknownWord {
-    fn new(word: &str, expected: &'static str) -> Self {
+    pub(crate) fn new(word: &str, expected: &'static str) -> Self {
         Self {
             word: word.chars().take(40).collect(),
             expected,

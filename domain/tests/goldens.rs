@@ -7,10 +7,11 @@
 
 use cqrs_es::DomainEvent;
 use cqrs_es::persist::SerializedEvent;
+use kmrl_domain::access::Outcome;
 use kmrl_domain::event::*;
 use kmrl_domain::upcast::{upcast, upcasters};
 use kmrl_domain::values::*;
-use kmrl_domain::{DocumentEvent, PrivateDigest, UploadRefused};
+use kmrl_domain::{AccessRecord, AccessRecorded, DocumentEvent, PrivateDigest, UploadRefused};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -99,6 +100,34 @@ fn refused() -> UploadRefused {
     }
 }
 
+fn accessed() -> AccessRecorded {
+    let whole = AccessRecord {
+        key_id: Some("admin".into()),
+        request_id: Some("r-1".into()),
+        correlation_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        address: Some("192.0.2.7".into()),
+        user_agent: Some("curl/8".into()),
+        document_id: Some(uuid::Uuid::from_u128(1)),
+        version: Some(3),
+        shown_at: Some(42),
+        count: Some(1),
+        status: Some(200),
+        problem: None,
+        reason: Some("inspection".into()),
+        parameters: [("format".to_owned(), "csv".to_owned())].into(),
+        ..AccessRecord::new("view", Outcome::Shown, "key:admin", WHEN)
+    };
+    let denied = AccessRecord {
+        status: Some(401),
+        problem: Some("unauthorized".into()),
+        ..AccessRecord::new("list", Outcome::Denied, "anonymous", WHEN)
+    };
+    AccessRecorded {
+        records: vec![whole, denied],
+    }
+}
+
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("goldens")
 }
@@ -124,6 +153,7 @@ fn current_events_are_written_as_their_golden_files() {
     assert_eq!(types, DocumentEvent::TYPES.into_iter().collect());
     events.iter().for_each(check);
     check(&refused());
+    check(&accessed());
 }
 
 #[test]
@@ -147,11 +177,13 @@ fn every_golden_file_is_still_read() {
         let now = upcast(old, &upcasters()).payload;
         if event_type == "UploadRefused" {
             serde_json::from_value::<UploadRefused>(now).unwrap();
+        } else if event_type == "AccessRecorded" {
+            serde_json::from_value::<AccessRecorded>(now).unwrap();
         } else {
             let event: DocumentEvent = serde_json::from_value(now).unwrap();
             assert_eq!(event.name(), event_type);
         }
         read += 1;
     }
-    assert!(read >= 8);
+    assert!(read >= 9);
 }

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Most events in a batch.
 pub(crate) const MOST_EVENTS: usize = 2_000;
+/// Most rows that a batch of more than one event makes: bounds its memory.
+const MOST_ROWS: usize = 10_000;
 /// Most characters of text in a batch of more than one text: bounds its memory.
 const MOST_CHARACTERS: u64 = 4_000_000;
 /// Texts fetched at the same time.
@@ -47,7 +49,7 @@ impl Batch {
 }
 
 /// Reads the log, keeping the runs last used, one for each projection at most: projections at one
-/// position share one reading, and one that takes few events at a time does not read them again.
+/// position share one reading (those that read records of access have a reader of their own), and one that takes few events at a time does not read them again.
 #[derive(Default)]
 pub(crate) struct Reader {
     runs: VecDeque<Arc<[RecordedEvent]>>,
@@ -65,7 +67,7 @@ impl Reader {
     ) -> Result<Batch, ProjectionError> {
         let (events, start) = match self.known(after) {
             Some(known) => known,
-            None => (self.read_after(log, after).await?, 0),
+            None => (self.read_after(model, log, after).await?, 0),
         };
         let rest = events.get(start..).unwrap_or_default();
         let within = rest.iter().take_while(|e| e.position <= until);
@@ -97,12 +99,17 @@ impl Reader {
 
     async fn read_after(
         &mut self,
+        model: &dyn Model,
         log: &dyn EventSource,
         after: i64,
     ) -> Result<Arc<[RecordedEvent]>, ProjectionError> {
         let limit = MOST_EVENTS as i64;
-        let events = log
-            .read(after, limit)
+        let read = if model.is_apart() {
+            log.read(after, limit)
+        } else {
+            log.read_without_access(after, limit)
+        };
+        let events = read
             .await
             .map_err(|source| ProjectionError::Log { after, source })?;
         assert_contiguous(after, &events)?;
@@ -136,11 +143,12 @@ fn assert_contiguous(after: i64, events: &[RecordedEvent]) -> Result<(), Project
 
 /// How many of the events fit in one batch: at least the first.
 fn affordable<'a>(model: &dyn Model, events: impl Iterator<Item = &'a RecordedEvent>) -> usize {
-    let mut characters = 0_u64;
+    let (mut characters, mut rows) = (0_u64, 0_usize);
     let mut count = 0;
     for event in events.take(MOST_EVENTS) {
         characters = characters.saturating_add(model.text_of(event).map_or(0, |t| t.characters));
-        if characters > MOST_CHARACTERS && count > 0 {
+        rows = rows.saturating_add(model.rows_of(event));
+        if (characters > MOST_CHARACTERS || rows > MOST_ROWS) && count > 0 {
             break;
         }
         count += 1;
@@ -177,8 +185,8 @@ async fn fetch(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::texts;
-    use crate::testing::{document, extracted_with, log};
+    use crate::models::{audit, texts};
+    use crate::testing::{accessed, document, extracted_with, log};
 
     #[test]
     fn a_gap_is_an_error() {
@@ -215,5 +223,11 @@ mod tests {
         assert_eq!(affordable(&texts::Texts, events.iter()), 1);
         let events = log(vec![(1, 1, extracted_with(5)), (2, 1, extracted_with(6))]);
         assert_eq!(affordable(&texts::Texts, events.iter()), 2);
+    }
+
+    #[test]
+    fn many_records_are_taken_some_at_a_time() {
+        let events: Vec<_> = (1..=500).map(|n| accessed(n, 64)).collect();
+        assert_eq!(affordable(&audit::Audit, events.iter()), MOST_ROWS / 64);
     }
 }

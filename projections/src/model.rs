@@ -5,27 +5,39 @@
 
 use crate::batch::Texts;
 use crate::fold::Rejected;
-use crate::models::{documents, statistics, texts, validation_errors};
+use crate::models::{audit, documents, statistics, texts, validation_errors};
 use async_trait::async_trait;
 use kmrl_domain::RecordedEvent;
 use kmrl_domain::values::TextRef;
 use sqlx::PgConnection;
 
 /// The names of all projections, in the order in which they are brought up to date.
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 5] = [
     texts::NAME,
     statistics::NAME,
     validation_errors::NAME,
     documents::NAME,
+    audit::NAME,
 ];
 
 /// All read models, in the order of [`NAMES`].
-pub(crate) const MODELS: [&dyn Model; 4] = [
+pub(crate) const MODELS: [&dyn Model; 5] = [
     &texts::Texts,
     &statistics::Statistics,
     &validation_errors::ValidationErrors,
     &documents::Documents,
+    &audit::Audit,
 ];
+
+/// The models that readers of documents wait for: all but those that are [apart](Model::is_apart).
+pub(crate) fn awaited() -> impl Iterator<Item = &'static dyn Model> {
+    MODELS.into_iter().filter(|model| !model.is_apart())
+}
+
+/// The models that nobody waits for.
+pub(crate) fn apart() -> impl Iterator<Item = &'static dyn Model> {
+    MODELS.into_iter().filter(|model| model.is_apart())
+}
 
 /// A read model.
 #[async_trait]
@@ -46,6 +58,17 @@ pub(crate) trait Model: Send + Sync {
     /// A projection that this one never passes.
     fn follows(&self) -> Option<&'static str> {
         None
+    }
+
+    /// Nobody waits for it: it is kept up by itself, holds back no visible position, and it alone
+    /// reads records of access.
+    fn is_apart(&self) -> bool {
+        false
+    }
+
+    /// How many rows an event makes, about: bounds a batch.
+    fn rows_of(&self, _event: &RecordedEvent) -> usize {
+        1
     }
 
     /// The event may change its rows.

@@ -1,9 +1,11 @@
 //! Questions to the read models, as the API asks them. Reads the views in the schema `read` only.
 
+mod audit;
 mod documents;
 mod statistics;
 mod validation_errors;
 
+pub use audit::{AuditFilter, AuditKey, AuditRow, Order};
 pub use documents::{DocumentList, DocumentRow, ListFilter, Page, StatusRow};
 pub use statistics::Statistics;
 pub use validation_errors::ValidationErrorRow;
@@ -37,7 +39,8 @@ impl ReadModel {
         Self(pool)
     }
 
-    /// The position up to which every projection shows the log.
+    /// The position up to which every projection shows the log, but the audit trail, which has a
+    /// position of its own.
     ///
     /// # Errors
     /// When the database does not answer.

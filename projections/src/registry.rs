@@ -101,11 +101,25 @@ pub(crate) async fn bound(pool: &PgPool, model: &dyn Model) -> Result<i64, Proje
         .map_err(ProjectionError::database(model.name(), "finding its bound"))
 }
 
-/// The position up to which every projection has come.
+/// The position up to which every projection has come that somebody waits for.
 pub(crate) async fn visible_position(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT coalesce(min(position), 0) FROM projections WHERE state = 'live'")
-        .fetch_one(pool)
+    let apart: Vec<&str> = crate::model::apart().map(Model::name).collect();
+    sqlx::query_scalar(
+        "SELECT coalesce(min(position), 0) FROM projections \
+         WHERE state = 'live' AND name <> ALL($1)",
+    )
+    .bind(apart)
+    .fetch_one(pool)
+    .await
+}
+
+/// The position up to which one projection has come; 0 when it has no tables yet.
+pub(crate) async fn position(pool: &PgPool, name: &str) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT position FROM projections WHERE state = 'live' AND name = $1")
+        .bind(name)
+        .fetch_optional(pool)
         .await
+        .map(Option::unwrap_or_default)
 }
 
 /// Makes what a model lacks: the first generation, or one to be built when the live one has

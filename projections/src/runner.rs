@@ -7,7 +7,7 @@
 use crate::batch::{Batch, Reader};
 use crate::commit::{Committed, commit};
 use crate::error::ProjectionError;
-use crate::model::{MODELS, Model};
+use crate::model::{MODELS, Model, apart, awaited};
 use crate::registry;
 use crate::source::{EventSource, TextSource};
 use sqlx::PgPool;
@@ -41,17 +41,32 @@ impl Projector {
         Ok(())
     }
 
-    /// Brings every projection to where the log's head was at the call, and answers the position
-    /// up to which all of them show the log.
+    /// Brings every projection that readers of documents wait for to where the log's head was at
+    /// the call, and answers the position up to which all of them show the log.
     ///
     /// # Errors
     /// The first thing that stopped a projection; the others were still brought as far as they
     /// can go. Calling it again goes on where it stopped.
     pub async fn catch_up(&self) -> Result<i64, ProjectionError> {
+        self.bring(awaited().collect()).await?;
+        registry::visible_position(&self.pool)
+            .await
+            .map_err(ProjectionError::Checkpoints)
+    }
+
+    /// As [`Self::catch_up`], for the projections that nobody waits for (the audit trail). It may
+    /// run beside it: neither holds the other back.
+    ///
+    /// # Errors
+    /// As [`Self::catch_up`].
+    pub async fn catch_up_apart(&self) -> Result<(), ProjectionError> {
+        self.bring(apart().collect()).await
+    }
+
+    async fn bring(&self, mut pending: Vec<&'static dyn Model>) -> Result<(), ProjectionError> {
         let head = self.log.head().await.map_err(ProjectionError::Head)?;
         let mut reader = Reader::default();
         let mut stopped = None;
-        let mut pending = MODELS.to_vec();
         while !pending.is_empty() {
             let mut behind: Vec<&dyn Model> = Vec::new();
             for model in pending {
@@ -69,9 +84,7 @@ impl Projector {
         }
         match stopped {
             Some(error) => Err(error),
-            None => registry::visible_position(&self.pool)
-                .await
-                .map_err(ProjectionError::Checkpoints),
+            None => Ok(()),
         }
     }
 

@@ -16,6 +16,15 @@ pub trait EventSource: Send + Sync {
     /// their private parts. Empty only when there is none after `after`.
     async fn read(&self, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, BoxError>;
 
+    /// As [`Self::read`], where records of access may come without their payload.
+    async fn read_without_access(
+        &self,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<RecordedEvent>, BoxError> {
+        self.read(after, limit).await
+    }
+
     /// Position of the newest event; 0 for an empty log.
     async fn head(&self) -> Result<i64, BoxError>;
 }

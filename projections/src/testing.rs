@@ -1,5 +1,6 @@
 //! Events for the tests of this crate.
 
+use kmrl_domain::access::{self, AccessRecord, AccessRecorded, Outcome};
 use kmrl_domain::event::{
     Corrected, Extracted, Failed, ProcessingStarted, ReprocessingRequested, Uploaded, Withdrawn,
 };
@@ -190,5 +191,23 @@ pub(crate) fn refused(position: i64) -> RecordedEvent {
             "refused_at": "2026-01-02T03:04:05Z",
         }),
         Some(json!({"file_name": "empty.pdf"})),
+    )
+}
+
+/// So many records of access, as one event.
+pub(crate) fn accessed(position: i64, records: usize) -> RecordedEvent {
+    let record = AccessRecord::new("view", Outcome::Shown, "key:admin", AT);
+    let event = AccessRecorded {
+        records: vec![record; records],
+    };
+    let payload = serde_json::to_value(event).unwrap();
+    recorded(
+        position,
+        access::TYPE,
+        7,
+        position,
+        access::EVENT,
+        payload,
+        None,
     )
 }

@@ -110,6 +110,7 @@ pub(super) async fn serve(
     .map_err(start("starting the live hub"))?;
     let state = ApiState::new(ApiParts {
         commands: parts.commands.clone(),
+        access: parts.access.clone(),
         log: log.clone(),
         read: read.clone(),
         tree: LogTree::new(parts.pool.clone()),
@@ -160,7 +161,10 @@ impl Server {
     /// Serves until shutdown, then lets requests finish within the grace.
     pub(super) async fn run(self) {
         let stopping = self.shutdown.clone();
-        let server = axum::serve(self.listener, self.router)
+        let service = self
+            .router
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(self.listener, service)
             .with_graceful_shutdown(async move { stopping.cancelled().await });
         let live = self.live;
         let (shutdown, grace) = (self.shutdown, self.grace);

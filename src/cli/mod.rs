@@ -42,7 +42,7 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Fill a projection anew beside the live one and swap.
     Rebuild(rebuild::RebuildArgs),
-    /// Check the log, or take it along.
+    /// Check the log, take it along, or ask the audit trail who did, saw or tried what.
     Audit(audit::AuditArgs),
     /// Show or check the settings.
     Config(config::ConfigArgs),

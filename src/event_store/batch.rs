@@ -37,6 +37,12 @@ impl Command {
         })
     }
 
+    /// Somebody waits for what it appends. Nobody does for records of access: readers that come
+    /// by now and then take them along, so that reading does not keep all of them awake.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.aggregate_type != kmrl_domain::access::TYPE
+    }
+
     /// A command whose metadata may be anything, as cqrs-es allows.
     pub(super) fn with_metadata(
         aggregate_type: &'static str,

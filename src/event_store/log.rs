@@ -18,6 +18,13 @@ const SELECT: &str = "SELECT e.position, e.aggregate_type, e.aggregate_id, e.seq
      e.event_type, e.event_version, e.payload, e.metadata, e.recorded_at, p.content AS private \
      FROM events e LEFT JOIN private_parts p ON p.position = e.position WHERE ";
 
+/// As [`SELECT`], but what only the audit trail reads stays in the database.
+const SELECT_WITHOUT_ACCESS: &str = "SELECT e.position, e.aggregate_type, e.aggregate_id, \
+     e.sequence, e.event_type, e.event_version, \
+     CASE WHEN e.aggregate_type = 'access' THEN 'null'::json ELSE e.payload END AS payload, \
+     e.metadata, e.recorded_at, p.content AS private \
+     FROM events e LEFT JOIN private_parts p ON p.position = e.position WHERE ";
+
 /// Reads the log. Cheap to clone.
 #[derive(Clone)]
 pub struct EventLog {
@@ -42,6 +49,8 @@ pub struct EventFilter {
     pub since: Option<OffsetDateTime>,
     /// Recorded before.
     pub until: Option<OffsetDateTime>,
+    /// Also records of access, which are left out otherwise.
+    pub access: bool,
 }
 
 /// Why the log could not be read.
@@ -127,7 +136,29 @@ impl EventLog {
     /// # Errors
     /// See [`LogError`].
     pub async fn read(&self, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, LogError> {
-        let mut query = QueryBuilder::new(SELECT);
+        self.next(SELECT, after, limit).await
+    }
+
+    /// As [`Self::read`], with records of access in their places but without their payload: for
+    /// readers that pass over them.
+    ///
+    /// # Errors
+    /// See [`LogError`].
+    pub async fn read_without_access(
+        &self,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<RecordedEvent>, LogError> {
+        self.next(SELECT_WITHOUT_ACCESS, after, limit).await
+    }
+
+    async fn next(
+        &self,
+        select: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<RecordedEvent>, LogError> {
+        let mut query = QueryBuilder::new(select);
         query.push("e.position > ").push_bind(after);
         query.push(" ORDER BY e.position LIMIT ").push_bind(limit);
         let events = self.fetch(query).await?;
@@ -153,6 +184,9 @@ impl EventLog {
             query
                 .push(" AND e.aggregate_id = ")
                 .push_bind(id.to_string());
+        } else if !filter.access {
+            query.push(" AND e.aggregate_type <> ");
+            query.push_bind(kmrl_domain::access::TYPE);
         }
         if let Some(event_type) = &filter.event_type {
             query.push(" AND e.event_type = ").push_bind(event_type);

@@ -30,6 +30,12 @@ pub struct CommandMetadata {
     /// W3C trace context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Address of the other end of the connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What the client calls itself; bounded and without control characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 impl From<CommandMetadata> for HashMap<String, String> {
@@ -41,6 +47,8 @@ impl From<CommandMetadata> for HashMap<String, String> {
             ("correlation_id", Some(m.correlation_id)),
             ("causation_id", m.causation_id),
             ("traceparent", m.traceparent),
+            ("address", m.address),
+            ("user_agent", m.user_agent),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))

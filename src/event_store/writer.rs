@@ -104,7 +104,9 @@ impl Writer {
     }
 
     fn answer(&self, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
-        if outcomes.iter().any(has_news) {
+        let awaited =
+            |(w, outcome): (&Waiting, &Outcome)| w.command.is_awaited() && has_news(outcome);
+        if group.iter().zip(&outcomes).any(awaited) {
             self.signals.appended();
         }
         for (waiting, outcome) in group.into_iter().zip(outcomes) {

@@ -32,12 +32,16 @@ pub async fn require_key(
         return Err(Problem::new(ProblemType::Unauthorized)
             .detail("send the key in X-API-Key or as Authorization: Bearer"));
     }
-    request.extensions_mut().insert(Principal {
+    let principal = Principal {
         actor: "key:admin".into(),
         key_id: "admin".into(),
         name: "admin".into(),
-    });
-    Ok(next.run(request).await)
+    };
+    request.extensions_mut().insert(principal.clone());
+    let mut response = next.run(request).await;
+    // For the record of the access, which is made outside of this.
+    response.extensions_mut().insert(principal);
+    Ok(response)
 }
 
 fn given_key(headers: &HeaderMap) -> Option<&str> {

@@ -1,18 +1,21 @@
 //! `POST /api/v1/commands`: many commands of people as one batch, each answered for itself.
 
+use super::audited::{Deed, Deeds};
 use super::context::Caller;
 use super::documents::{Changed, CorrectRequest, ReprocessRequest, WithdrawRequest, parse_id};
 use super::idempotency;
 use super::json::Json as StrictJson;
 use super::problem::{Problem, ProblemBody, ProblemType};
 use super::state::ApiState;
-use crate::commands::CommandOptions;
+use crate::commands::{CommandOptions, Executed};
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use kmrl_domain::{DocumentCommand, PrivatePart};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// Most commands in a batch.
 const MOST: usize = 100;
@@ -79,24 +82,41 @@ pub(super) async fn commands(
     State(state): State<ApiState>,
     caller: Caller,
     StrictJson(batch): StrictJson<Batch>,
-) -> Result<Json<BatchAnswer>, Problem> {
+) -> Result<Response, Problem> {
     if batch.commands.is_empty() || batch.commands.len() > MOST {
         let what = format!("a batch has 1 to {MOST} commands");
         return Err(Problem::new(ProblemType::JsonMalformed).detail(what));
     }
     let mut results = Vec::with_capacity(batch.commands.len());
+    let mut deeds = Vec::new();
     for command in batch.commands {
+        let (id, action) = named(&command);
         results.push(match execute(&state, &caller, command).await {
-            Ok(changed) => BatchResult::Done(changed),
-            Err(problem) => BatchResult::Refused {
-                problem: problem.body(None),
-            },
+            Ok(executed) => {
+                deeds.extend(Deed::of(&executed, action));
+                BatchResult::Done(Changed::of(&executed))
+            }
+            Err(problem) => {
+                let body = problem.body(None);
+                deeds.push(Deed::refused(problem, id, action));
+                BatchResult::Refused { problem: body }
+            }
         });
     }
-    Ok(Json(BatchAnswer { results }))
+    let mut response = Json(BatchAnswer { results }).into_response();
+    response.extensions_mut().insert(Deeds(deeds));
+    Ok(response)
 }
 
-async fn execute(state: &ApiState, caller: &Caller, value: Value) -> Result<Changed, Problem> {
+/// The document and the action that a command names, as far as they can be read.
+fn named(command: &Value) -> (Option<Uuid>, Option<String>) {
+    let word = |name: &str| command.get(name).and_then(Value::as_str);
+    let known = |kind: &&str| ["correct", "withdraw", "reprocess"].contains(kind);
+    let id = word("document_id").and_then(|id| Uuid::try_parse(id).ok());
+    (id, word("type").filter(known).map(ToOwned::to_owned))
+}
+
+async fn execute(state: &ApiState, caller: &Caller, value: Value) -> Result<Executed, Problem> {
     let text = value.to_string();
     let command: BatchCommand = form(value)?;
     let id = parse_id(&command.document_id)?;
@@ -109,8 +129,7 @@ async fn execute(state: &ApiState, caller: &Caller, value: Value) -> Result<Chan
         idempotency: key.map(|key| idempotency::of(&caller.principal, key, &["batch", &text])),
         private,
     };
-    let executed = state.commands.execute(id, decision, options).await?;
-    Ok(Changed::of(&executed))
+    Ok(state.commands.execute(id, decision, options).await?)
 }
 
 fn decision(

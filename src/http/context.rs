@@ -6,12 +6,15 @@ use super::auth::Principal;
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::event_store::CommandMetadata;
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use kmrl_domain::access::{LONGEST_VALUE, bounded};
 use kmrl_domain::private::hex;
+use std::net::SocketAddr;
 use tracing::Instrument;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,10 +28,16 @@ pub struct RequestContext {
     pub correlation_id: String,
     /// For whatever the request causes.
     pub traceparent: String,
+    /// Address of the other end of the connection. What `X-Forwarded-For` says is anybody's word.
+    pub address: Option<String>,
+    /// What the client calls itself; bounded and without control characters.
+    pub user_agent: Option<String>,
 }
 
 impl RequestContext {
-    fn of(headers: &HeaderMap, state: &ApiState) -> Self {
+    fn of(request: &Request, state: &ApiState) -> Self {
+        let headers = request.headers();
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let word = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?;
             let usable =
@@ -42,6 +51,10 @@ impl RequestContext {
             request_id: word("x-request-id").unwrap_or_else(|| state.ids.new_id().to_string()),
             traceparent: format!("00-{trace_id}-{span}-01"),
             correlation_id: word("x-correlation-id").unwrap_or(trace_id),
+            address: peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string()),
+            user_agent: headers
+                .get(USER_AGENT)
+                .map(|v| bounded(&String::from_utf8_lossy(v.as_bytes()), LONGEST_VALUE)),
         }
     }
 }
@@ -72,7 +85,7 @@ pub async fn trace_request(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let context = RequestContext::of(request.headers(), &state);
+    let context = RequestContext::of(&request, &state);
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(|| "(none)".to_owned(), |m| m.as_str().to_owned());
     let method = request.method().clone();
@@ -123,6 +136,8 @@ impl Caller {
             correlation_id: self.context.correlation_id.clone(),
             causation_id: None,
             traceparent: Some(self.context.traceparent.clone()),
+            address: self.context.address.clone(),
+            user_agent: self.context.user_agent.clone(),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `GET /api/v1/events`: the log by position, filtered by document, type, actor and time.
 
+use super::audited::Touched;
 use super::problem::{Problem, ProblemBody, ProblemType};
 use super::query::{Query, within};
 use super::state::ApiState;
 use crate::event_store::EventFilter;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use kmrl_domain::RecordedEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,6 +39,8 @@ pub(super) struct EventsQuery {
     since: Option<String>,
     /// Only recorded before (RFC 3339).
     until: Option<String>,
+    /// Also events that are records of access; the default is false.
+    access: Option<bool>,
 }
 
 /// A page of the log.
@@ -81,8 +85,9 @@ struct Event {
 pub(super) async fn events(
     State(state): State<ApiState>,
     Query(query): Query<EventsQuery>,
-) -> Result<Json<EventPage>, Problem> {
+) -> Result<Response, Problem> {
     let after = within("after", query.after, 0, 0..=i64::MAX)?;
+    let asks_for_access = query.kind.as_deref() == Some(kmrl_domain::access::EVENT);
     let filter = EventFilter {
         after,
         limit: within("limit", query.limit, 100, 1..=1000)?,
@@ -91,6 +96,7 @@ pub(super) async fn events(
         actor: query.actor,
         since: moment("since", query.since)?,
         until: moment("until", query.until)?,
+        access: query.access.unwrap_or(asks_for_access),
     };
     let head = state
         .log
@@ -104,14 +110,18 @@ pub(super) async fn events(
         .into_iter()
         .map(view)
         .collect();
-    Ok(Json(EventPage {
-        next_after: events.last().map_or(after, |e| e.position),
+    let last = events.last().map_or(after, |e| e.position);
+    let full = i64::try_from(events.len()).is_ok_and(|n| n == filter.limit);
+    let touched = Touched::many(events.len(), head);
+    Ok(touched.with(Json(EventPage {
+        // After a page that is not full nothing that passes is left up to the head.
+        next_after: if full { last } else { last.max(head) },
         events,
         head,
-    }))
+    })))
 }
 
-fn moment(name: &str, text: Option<String>) -> Result<Option<OffsetDateTime>, Problem> {
+pub(super) fn moment(name: &str, text: Option<String>) -> Result<Option<OffsetDateTime>, Problem> {
     let parse = |t: String| {
         OffsetDateTime::parse(&t, &Rfc3339).map_err(|e| {
             let what =

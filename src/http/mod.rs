@@ -2,6 +2,9 @@
 //!
 //! Turns requests into commands and questions, and errors into problems. Decides nothing itself.
 
+mod actions;
+mod audit;
+mod audited;
 pub mod auth;
 mod commands;
 pub mod context;

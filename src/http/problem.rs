@@ -72,6 +72,7 @@ problems! {
     UnknownParameter = 400 "unknown-parameter" "A query parameter is unknown";
     InvalidParameter = 400 "invalid-parameter" "A parameter has a value that cannot be used";
     InvalidId = 400 "invalid-id" "The id is no UUID";
+    RangeReversed = 400 "range-reversed" "The end of a range lies before its beginning";
     InvalidCursor = 400 "invalid-cursor" "The cursor is none that this API gave out";
     IdempotencyKeyInvalid = 400 "idempotency-key-invalid" "The idempotency key cannot be used";
     IdempotencyKeyReused = 422 "idempotency-key-reused" "The idempotency key was used for another request";
@@ -97,6 +98,7 @@ problems! {
     PositionNotReached = 503 "position-not-reached" "The position cannot be read yet";
     StorageUnavailable = 503 "storage-unavailable" "The object store does not answer";
     StorageFull = 507 "storage-full" "The object store is full";
+    NotRecorded = 503 "not-recorded" "The access could not be recorded, so it is not answered";
     Overloaded = 503 "overloaded" "Too many requests wait";
     Unavailable = 503 "unavailable" "A part of the gateway does not answer";
     Internal = 500 "internal" "The gateway has a defect";

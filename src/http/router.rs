@@ -1,11 +1,13 @@
 //! All routes and the layers around them.
 
+use super::audited::audited;
 use super::auth::require_key;
 use super::context::trace_request;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use super::{
-    commands, documents, events, health, live, log, metrics, openapi, status, websocket_info,
+    audit, commands, documents, events, health, live, log, metrics, openapi, status,
+    websocket_info,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};
@@ -33,6 +35,7 @@ fn split() -> (Split, OpenApi) {
         .split_for_parts();
     let (guarded, guarded_api) = OpenApiRouter::new()
         .merge(documents::routes())
+        .merge(audit::routes())
         .merge(live::routes())
         .merge(log::routes())
         .merge(health::routes())
@@ -59,10 +62,23 @@ async fn openapi_json() -> Json<OpenApi> {
 
 /// The whole API.
 pub fn router(state: ApiState) -> Router {
-    let (Split { open, guarded }, _) = split();
-    let guarded = guarded.route_layer(from_fn_with_state(state.clone(), require_key));
+    let guarded = guarded(&state);
+    let (Split { open, .. }, _) = split();
+    let guarded = guarded.route_layer(from_fn_with_state(state.clone(), audited));
     let docs = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
     finish(open.merge(guarded).merge(docs), state)
+}
+
+/// The API as [`router`] has it, but for the records of access: only to measure what these cost.
+#[doc(hidden)]
+pub fn unrecorded_router(state: ApiState) -> Router {
+    let guarded = guarded(&state);
+    finish(guarded, state)
+}
+
+fn guarded(state: &ApiState) -> Router<ApiState> {
+    let (Split { guarded, .. }, _) = split();
+    guarded.route_layer(from_fn_with_state(state.clone(), require_key))
 }
 
 /// Health and metrics only, for processes without the api role.

@@ -3,6 +3,7 @@
 use super::health::Health;
 use super::live::LiveHub;
 use super::metrics::Metrics;
+use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, UploadSettings};
 use crate::event_store::EventLog;
@@ -24,6 +25,8 @@ pub struct ApiState(Arc<Parts>);
 pub struct Parts {
     /// Carries out commands.
     pub commands: Commands,
+    /// Makes records of access durable before their answers.
+    pub access: AccessRecorder,
     /// Reads the log.
     pub log: EventLog,
     /// Reads the read models.

@@ -108,7 +108,7 @@ impl Relay {
             .fetch_one(&self.pool)
             .await
             .map_err(database("read its cursor"))?;
-        let events = self.log.read(cursor, BATCH).await?;
+        let events = self.log.read_without_access(cursor, BATCH).await?;
         let Some(last) = events.last() else {
             return Ok(false);
         };

@@ -181,12 +181,11 @@ impl<'a> Recorder<'a> {
     fn metadata(&self) -> CommandMetadata {
         CommandMetadata {
             actor: ACTOR.to_owned(),
-            key_id: None,
-            request_id: None,
             correlation_id: self.job.correlation_id.clone(),
             // A job's id is the position of the event that asked for it.
             causation_id: Some(self.job.job_id.to_string()),
             traceparent: self.job.traceparent.clone(),
+            ..CommandMetadata::default()
         }
     }
 

@@ -82,8 +82,8 @@ pub fn metadata() -> CommandMetadata {
         key_id: Some("k1".into()),
         request_id: Some("r1".into()),
         correlation_id: "c1".into(),
-        causation_id: None,
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        ..CommandMetadata::default()
     }
 }
 

@@ -233,7 +233,8 @@ async fn events_page_by_position_and_filter() {
         positions.extend(events.iter().map(|e| e["position"].as_i64().unwrap()));
         after = events.last().unwrap()["position"].clone();
     }
-    assert_eq!(positions, (1..=6).collect::<Vec<_>>());
+    assert_eq!(positions.len(), 6);
+    assert!(positions.is_sorted_by(|a, b| a < b), "{positions:?}");
     let of = |page: Value| page["events"].as_array().unwrap().len();
     assert_eq!(of(gateway.json("/api/v1/events?type=Uploaded").await), 2);
     assert_eq!(

@@ -12,6 +12,14 @@ fn positions(messages: &[Value]) -> Vec<i64> {
         .collect()
 }
 
+/// Exactly the documents' events of the log; records of access have positions between them.
+async fn all_once_and_in_order(gateway: &Gateway, seen: &[i64]) {
+    let log = gateway.json("/api/v1/events?limit=1000").await;
+    let events = log["events"].as_array().unwrap().iter();
+    let positions: Vec<i64> = events.map(|e| e["position"].as_i64().unwrap()).collect();
+    assert_eq!(seen, positions);
+}
+
 async fn upload(gateway: &Gateway, n: usize) -> String {
     gateway
         .upload(&format!("{n}.txt"), format!("text {n}"))
@@ -44,7 +52,7 @@ async fn what_goes_through_one_gateway_is_seen_on_the_other_once_and_in_order() 
     while seen.len() < 60 {
         seen.extend(positions(&[socket.next().await]));
     }
-    assert_eq!(seen, (1..=60).collect::<Vec<_>>());
+    all_once_and_in_order(&one, &seen).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +114,10 @@ async fn silence_is_told_by_checkpoints() {
     gateway.finished(&id).await;
     let mut socket = gateway.socket("/ws").await;
     let checkpoint = socket.find(|m| m["type"] == "checkpoint").await;
-    assert_eq!(checkpoint["position"], 3, "{checkpoint}");
+    assert!(
+        checkpoint["position"].as_i64().unwrap() >= 3,
+        "{checkpoint}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,7 +133,7 @@ async fn a_client_slower_than_the_ring_misses_nothing() {
     while seen.len() < 120 {
         seen.extend(positions(&[slow.next().await]));
     }
-    assert_eq!(seen, (1..=120).collect::<Vec<_>>());
+    all_once_and_in_order(&gateway, &seen).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,7 +36,7 @@ async fn a_document_goes_the_whole_way() {
     assert_eq!(location, format!("/api/v1/documents/{id}"));
     assert_eq!(accepted["status"], "queued");
     assert_eq!(accepted["metadata"], json!({"wonum": "WO-1"}));
-    assert_eq!(accepted["position"], 1);
+    assert!(accepted["position"].as_i64().unwrap() >= 1);
 
     let pushed = socket.until(|m| m["status"] == "processed").await;
     let updates: Vec<_> = pushed

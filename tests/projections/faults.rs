@@ -175,6 +175,10 @@ async fn several_projectors_at_once_apply_each_event_once() {
             running.await.unwrap().unwrap();
         }
     }
+    let all_apart = projectors.iter().map(Projector::catch_up_apart);
+    for apart in futures::future::join_all(all_apart).await {
+        apart.unwrap();
+    }
     let live = world.dump(1).await;
     for name in NAMES {
         world.projector.rebuild(name, &mut |_, _| {}).await.unwrap();

@@ -59,7 +59,9 @@ impl World {
     }
 
     pub async fn catch_up(&self) -> i64 {
-        self.projector.catch_up().await.unwrap()
+        let visible = self.projector.catch_up().await.unwrap();
+        self.projector.catch_up_apart().await.unwrap();
+        visible
     }
 
     /// Position of the live generation of a projection.

@@ -83,6 +83,8 @@ pub struct DocumentRow {
     pub text_sha256: Option<String>,
     /// An event of it could not be applied: what is shown lacks something.
     pub incomplete: bool,
+    /// Position of the log that this was read at.
+    pub shown_at: i64,
 }
 
 /// Where a document is on its way.
@@ -125,6 +127,8 @@ pub struct StatusRow {
     pub withdrawn_at: Option<OffsetDateTime>,
     /// An event of it could not be applied.
     pub incomplete: bool,
+    /// Position of the log that this was read at.
+    pub shown_at: i64,
 }
 
 /// Which documents a list has. `None` means any.
@@ -168,14 +172,23 @@ pub struct DocumentList {
     pub documents: Vec<DocumentRow>,
     /// How many the whole list has, exactly.
     pub total: i64,
+    /// Position of the log that this was read at.
+    pub shown_at: i64,
 }
+
+/// The checkpoint of the documents: rows and checkpoint are committed together, so in one statement
+/// it says exactly which log the rows show.
+const SHOWN_AT: &str = "coalesce((SELECT c.position FROM projections c \
+    WHERE c.name = 'documents' AND c.state = 'live'), 0) AS shown_at";
 
 const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_type, d.file_size, \
     d.uploaded_at, d.status, d.confidence_score, d.language, d.department, d.metadata, \
     d.uploaded_by, d.sha256, d.duplicate_of, d.priority, d.version, d.position, d.run, d.attempt, \
     d.page_count, d.character_count, d.error, d.retry_at, d.processing_started_at, d.processed_at, \
     d.withdrawn_at, d.withdrawal_reason, d.findings, d.text_sha256, \
-    EXISTS (SELECT 1 FROM read.parked_events p WHERE p.document_id = d.id) AS incomplete";
+    EXISTS (SELECT 1 FROM read.parked_events p WHERE p.document_id = d.id) AS incomplete, \
+    coalesce((SELECT c.position FROM projections c \
+    WHERE c.name = 'documents' AND c.state = 'live'), 0) AS shown_at";
 
 /// Most documents with the same bytes that are named.
 const MOST_ALIKE: i64 = 100;
@@ -246,11 +259,11 @@ impl ReadModel {
             Ok(rows) => rows,
             Err(error) => return Err(failed(error)),
         };
-        let total = match rows.first() {
-            Some(row) => row.total,
+        let (total, shown_at) = match rows.first() {
+            Some(row) => (row.total, row.document.shown_at),
             // A page past the end has no row to bring the total along.
             None => total_query(filter)
-                .build_query_scalar()
+                .build_query_as()
                 .fetch_one(&self.0)
                 .await
                 .map_err(failed)?,
@@ -258,6 +271,7 @@ impl ReadModel {
         Ok(DocumentList {
             documents: rows.into_iter().map(|row| row.document).collect(),
             total,
+            shown_at,
         })
     }
 }
@@ -295,8 +309,9 @@ fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
 }
 
 fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
-    let mut query = QueryBuilder::new("");
+    let mut query = QueryBuilder::new("SELECT (");
     push_total(&mut query, filter);
+    query.push(format_args!(") AS total, {SHOWN_AT}"));
     query
 }
 

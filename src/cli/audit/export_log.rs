@@ -11,22 +11,11 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What to write where.
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct ExportArgs {
-    /// Form of the file: `log` can be checked with `audit verify FILE`.
-    #[arg(long, value_parser = ["log"], default_value = "log")]
-    format: String,
-    /// The file; it must not be there yet.
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-}
-
-pub(super) async fn run(args: ExportArgs, settings: &Settings) -> Result<ExitCode, CliError> {
+pub(super) async fn run(output: PathBuf, settings: &Settings) -> Result<ExitCode, CliError> {
     let (pool, blobs) = app::stores_for_tools(settings).await?;
-    let name = args.output.display().to_string();
+    let name = output.display().to_string();
     let failed = |e: std::io::Error| CliError::failed(format!("writing {name}"), e);
-    let file = File::create_new(&args.output).map_err(failed)?;
+    let file = File::create_new(&output).map_err(failed)?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let bar = bar("entries")?;
     let written = export_log(&pool, blobs, &mut out, &mut |done, of| {

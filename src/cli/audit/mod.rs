@@ -1,6 +1,11 @@
-//! `audit …`: what an auditor does: check that the log was not changed, take it along.
+//! `audit …`: what an auditor does: ask who did, saw or tried what, check that the log was not
+//! changed, take either along. Straight from the database, also while no gateway runs. One
+//! subcommand a file; a new one is a line here and a line in [`run`].
 
+mod ask;
+mod export;
 mod export_log;
+mod list;
 mod verify;
 
 use super::CliError;
@@ -12,21 +17,24 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 pub(super) struct AuditArgs {
     #[command(subcommand)]
-    command: AuditCommand,
+    what: What,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum AuditCommand {
+enum What {
+    /// Print entries of the audit trail, the newest first.
+    List(list::ListArgs),
+    /// Write the audit trail as JSON Lines or CSV, or the log as a file that can be checked.
+    Export(export::ExportArgs),
     /// Check that nothing in the log was altered, removed, inserted, reordered or cut off.
     Verify(verify::VerifyArgs),
-    /// Write the log to a file that can be checked without a server.
-    Export(export_log::ExportArgs),
 }
 
 pub(super) async fn run(args: AuditArgs, settings: Settings) -> Result<ExitCode, CliError> {
-    match args.command {
-        AuditCommand::Verify(args) => verify::run(args, &settings).await,
-        AuditCommand::Export(args) => export_log::run(args, &settings).await,
+    match args.what {
+        What::List(args) => list::run(args, &settings).await,
+        What::Export(args) => export::run(args, &settings).await,
+        What::Verify(args) => verify::run(args, &settings).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the commands of people have in common: the id, the condition, the answer.
 
+use super::super::audited::Deeds;
 use super::super::context::Caller;
 use super::super::etag::{IfMatch, etag};
 use super::super::idempotency;
@@ -75,6 +76,7 @@ impl Change<'_> {
         };
         let executed = state.commands.execute(self.id, command, options).await?;
         let mut response = Json(Changed::of(&executed)).into_response();
+        response.extensions_mut().insert(Deeds::of(&executed));
         let headers = response.headers_mut();
         headers.insert(axum::http::header::ETAG, etag(executed.version));
         if executed.replayed {

@@ -1,5 +1,6 @@
 //! `GET /api/v1/documents/{id}/download`: the original bytes, streamed, with ranges and names.
 
+use super::super::audited::Touched;
 use super::super::disposition::attachment;
 use super::super::etag::client_has;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
@@ -10,7 +11,7 @@ use super::change::parse_id;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use kmrl_projections::query::DocumentRow;
 use serde::Deserialize;
 use std::ops::Range;
@@ -51,14 +52,15 @@ pub(super) async fn download(
     if row.withdrawn_at.is_some() {
         return Err(Problem::new(ProblemType::DocumentWithdrawn));
     }
+    let touched = Touched::document(row.id, row.version, row.shown_at);
     let tag = value(&format!("\"{}\"", row.sha256));
     if client_has(&headers, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        return Ok(touched.with((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)])));
     }
     let size = u64::try_from(row.file_size).unwrap_or(0);
     let range = range::of(&headers, size, &tag)?;
     let reader = state.blobs.get(&row.s3_key, range.clone()).await?;
-    let mut response = Response::new(Body::from_stream(reader.stream));
+    let mut response = touched.with(Response::new(Body::from_stream(reader.stream)));
     describe(&mut response, &row, range, size);
     response.headers_mut().insert(header::ETAG, tag);
     Ok(response)

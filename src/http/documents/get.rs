@@ -1,5 +1,6 @@
 //! `GET /api/v1/documents/{id}`: one document with its text.
 
+use super::super::audited::Touched;
 use super::super::etag::{client_has, etag};
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
@@ -47,11 +48,13 @@ pub(super) async fn get(
     let row = state.read.document(id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
     let tag = etag(row.version);
-    let mut response = if client_has(&headers, &tag) {
+    let touched = Touched::document(id, row.version, row.shown_at);
+    let response = if client_has(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         Json(Document::of(row)).into_response()
     };
+    let mut response = touched.with(response);
     response.headers_mut().insert(header::ETAG, tag);
     Ok(response)
 }

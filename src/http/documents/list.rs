@@ -1,5 +1,6 @@
 //! `GET /api/v1/documents/`: a page of documents, the newest first, by skip or by cursor.
 
+use super::super::audited::Touched;
 use super::super::cursor::Cursor;
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
@@ -8,6 +9,7 @@ use super::super::state::ApiState;
 use super::view::Document;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use kmrl_domain::values::Status;
 use kmrl_projections::query::{DocumentRow, ListFilter, Page};
 use serde::{Deserialize, Serialize};
@@ -68,7 +70,7 @@ pub(super) struct DocumentPage {
 pub(super) async fn list(
     State(state): State<ApiState>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<DocumentPage>, Problem> {
+) -> Result<Response, Problem> {
     let limit = within("limit", query.limit, 100, 1..=500)?;
     let skip = within("skip", query.skip, 0, 0..=1_000_000)?;
     let page = match &query.cursor {
@@ -103,14 +105,15 @@ pub(super) async fn list(
     let more = found.documents.len() > size;
     found.documents.truncate(size);
     let next_cursor = found.documents.last().filter(|_| more).map(cursor);
-    Ok(Json(DocumentPage {
+    let touched = Touched::many(found.documents.len(), found.shown_at);
+    Ok(touched.with(Json(DocumentPage {
         next_cursor,
         documents: found.documents.into_iter().map(Document::of).collect(),
         total: found.total,
         page: skip / limit + 1,
         per_page: limit,
         total_pages: (found.total + limit - 1) / limit,
-    }))
+    })))
 }
 
 fn cursor(row: &DocumentRow) -> String {

@@ -1,10 +1,12 @@
 //! `GET /api/v1/documents/statistics`: how many documents there are, of what kinds.
 
+use super::super::audited::Touched;
 use super::super::problem::{Problem, ProblemBody};
 use super::super::query::Query;
 use super::super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -46,9 +48,10 @@ pub(super) struct DocumentStatistics {
 pub(super) async fn statistics(
     State(state): State<ApiState>,
     _: Query<StatisticsQuery>,
-) -> Result<Json<DocumentStatistics>, Problem> {
+) -> Result<Response, Problem> {
+    let at = state.read.visible_position().await?;
     let s = state.read.statistics().await?;
-    Ok(Json(DocumentStatistics {
+    Ok(Touched::many(1, at).with(Json(DocumentStatistics {
         total: s.total,
         by_status: s.by_status,
         by_source: s.by_source,
@@ -61,5 +64,5 @@ pub(super) async fn statistics(
         withdrawn: s.withdrawn,
         average_confidence: s.average_confidence,
         needs_review: s.needs_review,
-    }))
+    })))
 }

@@ -1,5 +1,6 @@
 //! `GET /api/v1/documents/{id}/status`: where a document is on its way. Cheap to poll.
 
+use super::super::audited::Touched;
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::query::Query;
@@ -7,6 +8,7 @@ use super::super::state::ApiState;
 use super::change::parse_id;
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use kmrl_domain::values::FailureReason;
 use kmrl_projections::query::StatusRow;
 use serde::{Deserialize, Serialize};
@@ -66,12 +68,13 @@ pub(super) async fn status(
     State(state): State<ApiState>,
     Path(id): Path<String>,
     Query(query): Query<StatusQuery>,
-) -> Result<Json<DocumentStatus>, Problem> {
+) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     min_position::wait(&state, query.min_position).await?;
     let row = state.read.status(id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
-    Ok(Json(view(row)))
+    let touched = Touched::document(id, row.version, row.shown_at);
+    Ok(touched.with(Json(view(row))))
 }
 
 fn view(row: StatusRow) -> DocumentStatus {

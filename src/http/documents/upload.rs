@@ -1,6 +1,7 @@
 //! `POST /api/v1/documents/upload`: a document comes in. 202 is sent only once its bytes are in the
 //! object store and its event is committed.
 
+use super::super::audited::Deeds;
 use super::super::context::Caller;
 use super::super::etag::etag;
 use super::super::idempotency;
@@ -88,8 +89,12 @@ pub(super) async fn upload(
         }
         Err(Unaccepted::Refused(problem)) => {
             state.metrics.upload("", "refused", 0);
-            keep_refusal(&state, &caller, &problem, seen).await;
-            Err(problem)
+            if !keep_refusal(&state, &caller, &problem, seen).await {
+                return Err(problem);
+            }
+            let mut response = problem.into_response();
+            response.extensions_mut().insert(Deeds::default());
+            Ok(response)
         }
     }
 }
@@ -134,7 +139,9 @@ async fn accept(
     let content_type = upload.content_type.clone();
     let executed = take_in(state, id, &form.file, upload, private, options).await?;
     if executed.replayed {
-        return replayed(state, &executed).await;
+        let mut response = replayed(state, &executed).await?;
+        response.extensions_mut().insert(Deeds::of(&executed));
+        return Ok(response);
     }
     let accepted = Accepted {
         id: executed.document_id,
@@ -152,7 +159,9 @@ async fn accept(
         version: executed.version,
         position: executed.position,
     };
-    Ok(respond(Document::accepted(accepted), false))
+    let mut response = respond(Document::accepted(accepted), false);
+    response.extensions_mut().insert(Deeds::of(&executed));
+    Ok(response)
 }
 
 fn fingerprint(caller: &Caller, key: String, form: &Form) -> Idempotency {
@@ -210,8 +219,8 @@ fn respond(document: Document, replayed: bool) -> Response {
     response
 }
 
-/// Keeps that an upload was refused. The client gets its answer even when this fails.
-async fn keep_refusal(state: &ApiState, caller: &Caller, problem: &Problem, seen: Seen) {
+/// Keeps that an upload was refused; answers whether there is an event that says so.
+async fn keep_refusal(state: &ApiState, caller: &Caller, problem: &Problem, seen: Seen) -> bool {
     let private = RefusedPrivate {
         file_name: seen.file_name,
     };
@@ -219,7 +228,7 @@ async fn keep_refusal(state: &ApiState, caller: &Caller, problem: &Problem, seen
         Ok(sealed) => sealed,
         Err(error) => {
             tracing::error!(%error, "a refusal could not be sealed");
-            return;
+            return false;
         }
     };
     let refused = UploadRefused {
@@ -239,10 +248,11 @@ async fn keep_refusal(state: &ApiState, caller: &Caller, problem: &Problem, seen
         .commands
         .refuse_upload(state.ids.new_id(), refused, Some(sealed), options)
         .await;
-    if let Err(error) = kept {
+    if let Err(error) = &kept {
         tracing::warn!(
-            error = &error as &dyn std::error::Error,
+            error = error as &dyn std::error::Error,
             "a refusal was not recorded"
         );
     }
+    kept.is_ok()
 }

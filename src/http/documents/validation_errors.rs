@@ -1,10 +1,12 @@
 //! `GET /api/v1/documents/validation-errors`: uploads refused and documents that could not be read.
 
+use super::super::audited::Touched;
 use super::super::problem::{Problem, ProblemBody};
 use super::super::query::{Query, within};
 use super::super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use kmrl_projections::query::ValidationErrorRow;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -62,14 +64,15 @@ struct ValidationError {
 pub(super) async fn validation_errors(
     State(state): State<ApiState>,
     Query(query): Query<ErrorsQuery>,
-) -> Result<Json<ValidationErrors>, Problem> {
+) -> Result<Response, Problem> {
     let limit = within("limit", query.limit, 100, 1..=500)?;
+    let at = state.read.visible_position().await?;
     let rows = state.read.validation_errors(limit, query.before).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|n| n == limit);
-    Ok(Json(ValidationErrors {
+    Ok(Touched::many(rows.len(), at).with(Json(ValidationErrors {
         next_before: rows.last().filter(|_| full).map(|r| r.position),
         errors: rows.into_iter().map(view).collect(),
-    }))
+    })))
 }
 
 fn view(row: ValidationErrorRow) -> ValidationError {

@@ -13,10 +13,12 @@ pub mod ring;
 mod socket;
 mod tail;
 pub mod update;
+mod witness;
 
 pub use hub::{Connections, HubError, LiveHub, Path as LivePath};
 
-use super::auth::Principal;
+use super::audited::Touched;
+use super::context::Caller;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use axum::extract::rejection::QueryRejection;
@@ -24,10 +26,11 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, Query as RawQuery, State, WebSocketUpgrade};
 use axum::response::Response;
 use filter::{Filter, Query};
-use socket::Connection;
+use socket::{Connection, Subscription};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
+use witness::Witness;
 
 /// Frames larger than this are not even read; those between this and
 /// [`protocol::LARGEST_MESSAGE`] are read, so that the closing handshake can follow.
@@ -80,11 +83,11 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 )]
 async fn all(
     State(state): State<ApiState>,
-    _principal: Principal,
+    caller: Caller,
     pairs: Pairs,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    open(&state, LivePath::All, query(pairs)?, upgrade).await
+    open(&state, LivePath::All, caller, query(pairs)?, upgrade).await
 }
 
 /// Follow all documents, under a name
@@ -110,7 +113,7 @@ async fn all(
 )]
 async fn of_user(
     State(state): State<ApiState>,
-    _principal: Principal,
+    caller: Caller,
     Path(user_id): Path<String>,
     pairs: Pairs,
     upgrade: Upgrade,
@@ -119,7 +122,7 @@ async fn of_user(
         let detail = "`user_id` may have 128 bytes and no control characters";
         return Err(Problem::new(ProblemType::InvalidParameter).detail(detail));
     }
-    open(&state, LivePath::User, query(pairs)?, upgrade).await
+    open(&state, LivePath::User, caller, query(pairs)?, upgrade).await
 }
 
 /// Follow one document
@@ -145,7 +148,7 @@ async fn of_user(
 )]
 async fn of_document(
     State(state): State<ApiState>,
-    _principal: Principal,
+    caller: Caller,
     Path(id): Path<String>,
     pairs: Pairs,
     upgrade: Upgrade,
@@ -154,7 +157,7 @@ async fn of_document(
         .map_err(|_| Problem::new(ProblemType::InvalidId).detail("a document's id is a UUID"))?;
     let query = query(pairs)?.for_document(id).map_err(bad_query)?;
     match state.live.read().status(id).await {
-        Ok(Some(_)) => open(&state, LivePath::Document, query, upgrade).await,
+        Ok(Some(_)) => open(&state, LivePath::Document, caller, query, upgrade).await,
         Ok(None) => Err(Problem::new(ProblemType::DocumentNotFound)),
         Err(error) => Err(unavailable(&error)),
     }
@@ -163,6 +166,7 @@ async fn of_document(
 async fn open(
     state: &ApiState,
     path: LivePath,
+    caller: Caller,
     query: Query,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
@@ -182,17 +186,28 @@ async fn open(
     // Before the answer: what happens once the client has it must not be missed.
     let feed = hub.subscribe(query.after);
     let place = hub.enter(path);
+    let touched = Touched {
+        document_id: query.document_id,
+        shown_at: Some(feed.cursor()),
+        ..Touched::default()
+    };
+    let witness = Witness::new(state.access.clone(), caller);
     let upgrade = upgrade
         .max_message_size(LARGEST_FRAME)
         .max_frame_size(LARGEST_FRAME)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER / 4)
         .max_write_buffer_size(WRITE_BUFFER);
-    Ok(upgrade.on_upgrade(move |socket| {
+    Ok(touched.with(upgrade.on_upgrade(move |socket| {
         let tasks = hub.tasks().clone();
-        let connection = Connection::new(hub, place, feed, Filter::new(query), socket);
+        let feed = Subscription {
+            feed,
+            filter: Filter::new(query),
+            witness,
+        };
+        let connection = Connection::new(hub, place, feed, socket);
         tasks.track_future(connection.run(head))
-    }))
+    })))
 }
 
 fn query(pairs: Pairs) -> Result<Query, Problem> {

@@ -9,6 +9,7 @@ use super::hub::{LiveHub, Place};
 use super::narrator::Narrator;
 use super::protocol::{self, ClientFault, LARGEST_MESSAGE, Request, Told};
 use super::update::LiveEvent;
+use super::witness::{Act, Witness};
 use crate::event_store::EventLog;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures::{SinkExt, StreamExt};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
+use uuid::Uuid;
 
 /// A client that takes nothing for this long is closed; it can resume by `?after=`.
 const LONGEST_WRITE: Duration = Duration::from_mins(1);
@@ -45,6 +47,13 @@ const FAILED: End = End::Close(
     "the log cannot be read: resume by ?after=",
 );
 
+/// What a connection is told, and who keeps a record of what it asks for.
+pub(super) struct Subscription {
+    pub(super) feed: Feed,
+    pub(super) filter: Filter,
+    pub(super) witness: Witness,
+}
+
 /// One connection.
 pub(super) struct Connection {
     hub: LiveHub,
@@ -52,6 +61,7 @@ pub(super) struct Connection {
     _place: Place,
     feed: Feed,
     filter: Filter,
+    witness: Witness,
     /// Present while the log is replayed.
     narrator: Option<Narrator>,
     socket: WebSocket,
@@ -65,10 +75,14 @@ impl Connection {
     pub(super) fn new(
         hub: LiveHub,
         place: Place,
-        feed: Feed,
-        filter: Filter,
+        subscription: Subscription,
         socket: WebSocket,
     ) -> Self {
+        let Subscription {
+            feed,
+            filter,
+            witness,
+        } = subscription;
         let every = hub.settings().heartbeat;
         let mut heartbeat = interval_at(Instant::now() + every, every);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -78,6 +92,7 @@ impl Connection {
             _place: place,
             feed,
             filter,
+            witness,
             narrator: None,
             socket,
             heartbeat,
@@ -91,7 +106,23 @@ impl Connection {
             Ok(()) => self.serve().await,
             Err(end) => end,
         };
+        let last = self.act("live_end", None, None);
+        self.witness.noted(last, self.hub.clock());
         self.finish(end).await;
+    }
+
+    fn act(
+        &self,
+        action: &'static str,
+        document_id: Option<Uuid>,
+        refused: Option<&'static str>,
+    ) -> Act {
+        Act {
+            action,
+            document_id,
+            shown_at: self.feed.cursor(),
+            refused,
+        }
     }
 
     async fn greet(&mut self, head: i64) -> Result<(), End> {
@@ -169,35 +200,70 @@ impl Connection {
     }
 
     async fn answer(&mut self, text: &str) -> Result<(), End> {
+        let request = protocol::parse(text);
+        let told = match &request {
+            Ok(request) => match self.record(request).await {
+                Ok(()) => self.told(request).await,
+                Err(fault) => fault.into(),
+            },
+            Err(fault) => (*fault).into(),
+        };
+        self.say(&told).await
+    }
+
+    /// Keeps a record of a request before it is answered, and subscribes where it says so.
+    async fn record(&mut self, request: &Request) -> Result<(), ClientFault> {
+        let (action, id, taken) = match request {
+            Request::Ping => return Ok(()),
+            Request::Status => ("system_status", None, Ok(())),
+            Request::Statistics => ("statistics", None, Ok(())),
+            Request::Subscribe(id) => ("live_subscribe", Some(*id), self.filter.subscribe(*id)),
+            Request::Unsubscribe(id) => {
+                ("live_unsubscribe", Some(*id), self.filter.unsubscribe(*id))
+            }
+        };
+        let taken = taken.map_err(ClientFault::Subscription);
+        let refused = taken.as_ref().err().map(|fault| fault.words().0);
+        let act = self.act(action, id, refused);
+        if let Err(error) = self.witness.saw(act, self.hub.clock()).await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(
+                error,
+                "a subscriber is not answered: it could not be recorded"
+            );
+            if let (Request::Subscribe(id), Ok(())) = (request, &taken) {
+                // It was subscribed just now: an error would say that it was not.
+                let _there = self.filter.unsubscribe(*id);
+            }
+            return Err(ClientFault::Unavailable);
+        }
+        taken
+    }
+
+    async fn told(&mut self, request: &Request) -> Told<Statistics> {
         let timestamp = self.hub.clock().now();
         let position = self.feed.cursor();
-        let told = match protocol::parse(text) {
-            Ok(Request::Ping) => Told::Pong { timestamp },
-            Ok(Request::Status) => match self.hub.log().head().await {
+        match request {
+            Request::Ping => Told::Pong { timestamp },
+            Request::Status => match self.hub.log().head().await {
                 Ok(head) => status(&self.hub, head, position).await,
                 Err(error) => unavailable(&error),
             },
-            Ok(Request::Statistics) => match self.hub.read().statistics().await {
+            Request::Statistics => match self.hub.read().statistics().await {
                 Ok(statistics) => Told::ProcessingStats {
                     statistics,
                     timestamp,
                 },
                 Err(error) => unavailable(&error),
             },
-            Ok(Request::Subscribe(document_id)) => match self.filter.subscribe(document_id) {
-                Ok(()) => Told::Subscribed {
-                    document_id,
-                    position,
-                },
-                Err(refused) => ClientFault::Subscription(refused).into(),
+            Request::Subscribe(document_id) => Told::Subscribed {
+                document_id: *document_id,
+                position,
             },
-            Ok(Request::Unsubscribe(document_id)) => match self.filter.unsubscribe(document_id) {
-                Ok(()) => Told::Unsubscribed { document_id },
-                Err(refused) => ClientFault::Subscription(refused).into(),
+            Request::Unsubscribe(document_id) => Told::Unsubscribed {
+                document_id: *document_id,
             },
-            Err(fault) => fault.into(),
-        };
-        self.say(&told).await
+        }
     }
 
     async fn say(&mut self, told: &Told<Statistics>) -> Result<(), End> {

@@ -98,7 +98,8 @@ impl Tail {
             let after = self.position;
             let wrong = |source| TailError::Log { after, source };
             let limit = BATCH.min(visible - after);
-            let events = self.log.read(after, limit).await.map_err(wrong)?;
+            let read = self.log.read_without_access(after, limit);
+            let events = read.await.map_err(wrong)?;
             let Some(last) = events.last().map(|e| e.position) else {
                 break;
             };
