@@ -27,6 +27,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/audit", "audit"),
     ("GET", "/api/v1/status", "system_status"),
     ("GET", "/api/v1/websocket/info", "live_info"),
+    ("GET", "/api/v1/events/stream", "live"),
     ("GET", "/ws", "live"),
     ("GET", "/ws/{user_id}", "live"),
     ("GET", "/ws/documents/{id}", "live"),

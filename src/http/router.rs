@@ -6,8 +6,7 @@ use super::context::trace_request;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use super::{
-    audit, commands, documents, events, health, live, log, metrics, openapi, status,
-    websocket_info,
+    audit, commands, documents, events, health, live, log, metrics, openapi, status, websocket_info,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};

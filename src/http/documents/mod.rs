@@ -18,6 +18,7 @@ mod withdraw;
 pub(super) use change::{Changed, parse_id};
 pub(super) use correct::CorrectRequest;
 pub(super) use reprocess::ReprocessRequest;
+pub(super) use statistics::DocumentStatistics;
 pub(super) use withdraw::WithdrawRequest;
 
 use super::state::ApiState;
