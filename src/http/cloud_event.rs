@@ -9,8 +9,6 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-/// Media type of one event.
-pub(super) const MEDIA_TYPE: &str = "application/cloudevents+json";
 /// Media type of an array of them.
 pub(super) const BATCH_MEDIA_TYPE: &str = "application/cloudevents-batch+json";
 /// What the types of all events begin with.

@@ -33,7 +33,7 @@ row! {
 }
 
 /// Folds `Extracted` events; `prior` is the version of the text that each document has.
-fn texts(
+pub(crate) fn texts(
     events: &[RecordedEvent],
     prior: &BTreeMap<Uuid, i64>,
     texts: &batch::Texts,
