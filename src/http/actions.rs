@@ -45,6 +45,7 @@ const NOT_RECORDED: &[&str] = &[
     "/metrics",
     "/docs",
     "/openapi.json",
+    "/asyncapi.json",
     "/.well-known/",
 ];
 

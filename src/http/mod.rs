@@ -3,6 +3,7 @@
 //! Turns requests into commands and questions, and errors into problems. Decides nothing itself.
 
 mod actions;
+pub mod asyncapi;
 mod audit;
 mod audited;
 pub mod auth;

@@ -35,6 +35,8 @@ use axum::response::Response;
 use filter::Query;
 use opening::{Pairs, bad_query, query, unavailable};
 use socket::Connection;
+use utoipa::IntoParams as _;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -59,6 +61,11 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(of_user))
         .routes(routes!(of_document))
         .routes(routes!(stream::stream))
+}
+
+/// The query parameters that each of them takes.
+pub(super) fn parameters() -> Vec<Parameter> {
+    Query::into_params(|| Some(ParameterIn::Query))
 }
 
 /// Follow all documents
