@@ -10,7 +10,11 @@ mod harness;
 mod http;
 mod live;
 mod log;
+mod messages;
 mod openapi;
+mod past;
+mod sse;
+mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod way;

@@ -10,7 +10,11 @@ const METHODS: [&str; 5] = ["get", "post", "put", "delete", "patch"];
 
 /// A path with something in the place of its parameters.
 fn concrete(template: &str, id: &str) -> String {
-    template.replace("{id}", id).replace("{user_id}", "someone")
+    template
+        .replace("{id}", id)
+        .replace("{user_id}", "someone")
+        .replace("{position}", "1")
+        .replace("{index}", "0")
 }
 
 async fn slug(gateway: &Gateway, method: &str, path: &str) -> (u16, String) {
@@ -18,6 +22,11 @@ async fn slug(gateway: &Gateway, method: &str, path: &str) -> (u16, String) {
     let url = format!("{}{path}", gateway.base);
     let answer = gateway.client.request(method, url).send().await.unwrap();
     let status = answer.status().as_u16();
+    let kind = answer.headers().get("content-type").cloned();
+    if kind.is_some_and(|kind| kind == "text/event-stream") {
+        // It has no end.
+        return (status, String::new());
+    }
     let body: Value = answer.json().await.unwrap_or_default();
     let slug = body["type"].as_str().unwrap_or_default().to_owned();
     (status, slug)
