@@ -25,6 +25,7 @@ use kmrl_gateway::adapters::system::{SystemClock, SystemIds};
 use kmrl_gateway::audit::AccessRecorder;
 use kmrl_gateway::commands::{CommandOptions, Commands};
 use kmrl_gateway::config::{Reader, Secret, Settings};
+use kmrl_gateway::dead_letters::DeadLetters;
 use kmrl_gateway::engines::Nats;
 use kmrl_gateway::event_store::PostgresEventStore;
 use kmrl_gateway::http::health::Health;
@@ -32,8 +33,10 @@ use kmrl_gateway::http::live::LiveHub;
 use kmrl_gateway::http::metrics::Metrics;
 use kmrl_gateway::http::router::{router, unrecorded_router};
 use kmrl_gateway::http::state::{ApiState, Parts};
+use kmrl_gateway::notary::LogTree;
 use kmrl_gateway::ports::{BlobStore, Clock, Ids, JobQueue};
 use kmrl_gateway::projector::{self, BlobTexts};
+use kmrl_gateway::removal::Removals;
 use kmrl_gateway::signals::Signals;
 use kmrl_gateway::spool::Spool;
 use kmrl_projections::Projector;
@@ -153,8 +156,19 @@ async fn state(
         clock.clone(),
         settings.live,
     );
+    let commands = Commands::new(store.clone());
+    let log_source = Arc::new(log.clone());
+    let texts = Arc::new(BlobTexts(Arc::clone(&blobs)));
     ApiState::new(Parts {
-        commands: Commands::new(store.clone()),
+        tree: LogTree::new(pool.clone()),
+        removals: Removals::new(pool.clone(), Arc::clone(&blobs), ids.clone()),
+        dead_letters: DeadLetters {
+            pool: pool.clone(),
+            projector: Projector::new(pool.clone(), log_source, texts),
+            commands: commands.clone(),
+            clock: clock.clone(),
+        },
+        commands,
         access: AccessRecorder::start(store.clone(), ids.clone()),
         live: live.await.unwrap(),
         health: Arc::new(Health {

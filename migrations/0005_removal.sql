@@ -3,8 +3,15 @@
 -- A claim ('blob', SHA-256) whose owner begins with `removing:` or `removed:` says that the bytes are
 -- being, or have been, taken away: an upload that meets it puts its bytes again (src/removal.rs).
 
+-- A payload in which everything can be read: senders may send U+0000, which `->` refuses wherever
+-- in the JSON it stands.
+CREATE FUNCTION es_readable(payload json) RETURNS json
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT replace(payload::text, '\u0000', '\ufffd')::json
+$$;
+
 -- Which documents have certain bytes. On a large log make it ahead of the rollout, CONCURRENTLY.
-CREATE INDEX IF NOT EXISTS events_by_blob ON events ((payload -> 'blob' ->> 'sha256'))
+CREATE INDEX IF NOT EXISTS events_by_blob ON events ((es_readable(payload) -> 'blob' ->> 'sha256'))
     WHERE event_type = 'Uploaded';
 CREATE INDEX IF NOT EXISTS claims_of_removals ON claims (aggregate_id) WHERE aggregate_id LIKE 'removing:%';
 

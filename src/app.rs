@@ -16,7 +16,7 @@ use crate::projector::BlobTexts;
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
-use crate::{engines, notary, projector, relay, work};
+use crate::{engines, notary, projector, reconciler, relay, work};
 use kmrl_projections::Projector;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -27,6 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 mod audit;
 mod roles;
+mod tools;
+
+pub use tools::{Tools, tools};
 
 pub use audit::{AuditTools, audit_tools};
 
@@ -377,6 +380,12 @@ fn start_background(
         });
     }
     if roles.contains(&Role::Relay) {
+        let reconciler = tools::reconciler(&parts.settings, &parts.pool, &parts.blobs);
+        let (every, stop) = (parts.settings.orphans.look_every, background.clone());
+        back.spawn(async move {
+            reconciler::run(reconciler, every, stop).await;
+            "reconciler"
+        });
         let relay = roles::relay(parts);
         let stop = background.clone();
         back.spawn(async move {

@@ -161,7 +161,7 @@ impl Removals {
             .map_err(database("locking the log"))?;
         let documents: Vec<String> = sqlx::query_scalar(
             "SELECT u.aggregate_id FROM events u \
-             WHERE u.event_type = 'Uploaded' AND u.payload -> 'blob' ->> 'sha256' = $1 \
+             WHERE u.event_type = 'Uploaded' AND es_readable(u.payload) -> 'blob' ->> 'sha256' = $1 \
                AND NOT EXISTS (SELECT 1 FROM events e WHERE e.aggregate_type = u.aggregate_type \
                                AND e.aggregate_id = u.aggregate_id AND e.event_type = 'Erased') \
              ORDER BY u.position",

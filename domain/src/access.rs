@@ -56,6 +56,11 @@ pub const ACTIONS: &[&str] = &[
     "audit_shown",
     "document_audit",
     "document_audit_export",
+    "log_proof",
+    "log_entries",
+    "log_export",
+    "dead_letters",
+    "replay",
     "unlisted",
 ];
 

@@ -68,6 +68,12 @@ pub enum ProjectionError {
         /// Which generation.
         generation: i32,
     },
+    /// The log grew faster than a rebuild beside the live rows could follow.
+    #[error("projection `{projection}` and its rebuild never stood at one position")]
+    NeverLevel {
+        /// Which projection.
+        projection: &'static str,
+    },
     /// There is no earlier generation that this program can write.
     #[error("projection `{projection}` has no earlier generation to go back to")]
     NothingToRollBackTo {

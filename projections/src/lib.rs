@@ -6,6 +6,7 @@
 
 mod batch;
 mod commit;
+mod compare;
 mod counters;
 mod error;
 mod fold;
@@ -20,6 +21,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 
+pub use compare::{Comparison, UnlikeRow};
 pub use error::ProjectionError;
 pub use model::NAMES;
 pub use rebuild::RebuildReport;

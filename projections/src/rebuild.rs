@@ -62,14 +62,15 @@ impl Projector {
         self.fill_and_show(model, earlier, &mut |_, _| {}).await
     }
 
-    async fn fill_and_show(
+    pub(crate) async fn fill_and_show(
         &self,
         model: &dyn Model,
         mut generation: Generation,
         progress: &mut (dyn FnMut(i64, i64) + Send),
     ) -> Result<RebuildReport, ProjectionError> {
         loop {
-            self.fill(model, &mut generation, progress).await?;
+            self.fill(model, &mut generation, i64::MAX, progress)
+                .await?;
             registry::analyze(&self.pool, model, &generation).await?;
             let shown = registry::swap(&self.pool, model, generation.generation).await?;
             if let Some(previous) = shown {
@@ -85,15 +86,21 @@ impl Projector {
         }
     }
 
-    /// Applies the log to a generation up to its head, reading the next batch while the database
+    /// Applies the log to a generation up to its head, or to `most`, reading the next batch while the database
     /// takes the one before.
-    async fn fill(
+    pub(crate) async fn fill(
         &self,
         model: &dyn Model,
         generation: &mut Generation,
+        most: i64,
         progress: &mut (dyn FnMut(i64, i64) + Send),
     ) -> Result<(), ProjectionError> {
-        let head = self.log.head().await.map_err(ProjectionError::Head)?;
+        let head = self
+            .log
+            .head()
+            .await
+            .map_err(ProjectionError::Head)?
+            .min(most);
         let until = head.min(registry::bound(&self.pool, model).await?);
         let mut next = self.read(model, generation.position, until).await?;
         progress(generation.position.min(head), head);

@@ -298,6 +298,22 @@ async fn discard(
     execute(connection, model, &sql).await
 }
 
+/// Drops a generation that was never shown.
+pub(crate) async fn drop_unshown(
+    pool: &PgPool,
+    model: &dyn Model,
+    generation: i32,
+) -> Result<(), ProjectionError> {
+    let failed = |operation| ProjectionError::database(model.name(), operation);
+    let mut tx = pool.begin().await.map_err(failed("dropping"))?;
+    let all = generations(&mut tx, model, true).await?;
+    let is_it = |g: &&Generation| g.generation == generation && g.state == "building";
+    if let Some(found) = all.iter().find(is_it) {
+        discard(&mut tx, model, found).await?;
+    }
+    tx.commit().await.map_err(failed("dropping"))
+}
+
 /// Gathers what the planner needs to know of a generation's tables.
 pub(crate) async fn analyze(
     pool: &PgPool,

@@ -116,6 +116,7 @@ pub(super) async fn serve(
         tree: LogTree::new(parts.pool.clone()),
         blobs: Arc::clone(&parts.blobs),
         removals: parts.removals(),
+        dead_letters: super::tools::dead_letters(&parts.pool, &parts.blobs, parts.commands.clone()),
         spool: parts.spool.clone(),
         signals: parts.signals.clone(),
         clock: parts.clock.clone(),

@@ -1,7 +1,9 @@
 //! The command line: one subcommand a file. Parses, calls, prints; decides nothing else.
 
 mod audit;
+mod check;
 mod config;
+mod dead_letters;
 mod extract;
 mod health;
 mod rebuild;
@@ -42,7 +44,11 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Fill a projection anew beside the live one and swap.
     Rebuild(rebuild::RebuildArgs),
-    /// Check the log, take it along, or ask the audit trail who did, saw or tried what.
+    /// Compare everything that is kept with the log, and mend it.
+    Check(check::CheckArgs),
+    /// Show what was given up on, and try it again.
+    DeadLetters(dead_letters::DeadLettersArgs),
+    /// Ask the audit trail: who did, saw or tried what.
     Audit(audit::AuditArgs),
     /// Show or check the settings.
     Config(config::ConfigArgs),
@@ -154,6 +160,8 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliE
         Command::Upload(args) => upload::run(args, &ServerAddress::find(&settings)?).await,
         Command::Watch(args) => watch::run(args, &ServerAddress::find(&settings)?).await,
         Command::Rebuild(args) => rebuild::run(args, settings).await,
+        Command::Check(args) => check::run(args, settings).await,
+        Command::DeadLetters(args) => dead_letters::run(args, settings).await,
         Command::Audit(args) => audit::run(args, settings).await,
         Command::Health => health::run(&ServerAddress::base_url(&settings)).await,
         // Handled before the settings were read.
@@ -161,4 +169,18 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliE
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Who gives a command at this terminal, as kept with events: the name that the system has for
+/// whoever runs the program.
+fn operator() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|variable| std::env::var(variable).ok())
+        .filter(|name| {
+            name.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        })
+        .unwrap_or_else(|| "operator".into());
+    format!("cli:{name}")
 }

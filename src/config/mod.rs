@@ -13,7 +13,7 @@ pub use reader::{ConfigError, Origin, Reader};
 pub use secret::Secret;
 pub use sections::{
     DatabaseSettings, EngineSettings, HttpSettings, JobSettings, LiveSettings, LogFormat,
-    LogSettings, NatsSettings, NotarySettings, S3Settings, UploadSettings,
+    LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings, UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
 
@@ -38,6 +38,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// Live subscribers.
     pub live: LiveSettings,
+    /// Objects that no event names.
+    pub orphans: OrphanSettings,
     /// The HTTP server.
     pub http: HttpSettings,
     /// Signed checkpoints of the event log.
@@ -65,6 +67,7 @@ impl Settings {
             upload: sections::upload(&mut r),
             jobs: sections::jobs(&mut r),
             live: sections::live(&mut r),
+            orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
             engines: sections::engines(&mut r),
             log: sections::log(&mut r),

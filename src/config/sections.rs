@@ -67,6 +67,15 @@ pub struct JobSettings {
     pub extraction_memory: u64,
 }
 
+/// Objects that no event names.
+#[derive(Clone, Debug)]
+pub struct OrphanSettings {
+    /// Younger ones are left alone.
+    pub grace: Duration,
+    /// Between looks.
+    pub look_every: Duration,
+}
+
 /// Live subscribers.
 #[derive(Clone, Debug)]
 pub struct LiveSettings {
@@ -226,6 +235,13 @@ pub(super) fn jobs(r: &mut Reader) -> JobSettings {
         ack_wait: seconds(r, "jobs.ack_wait"),
         sweep_every: seconds(r, "jobs.sweep_every"),
         extraction_memory: r.number("extraction.memory_bytes", 256 << 20, 1 << 40),
+    }
+}
+
+pub(super) fn orphans(r: &mut Reader) -> OrphanSettings {
+    OrphanSettings {
+        grace: Duration::from_secs(r.number("orphans.grace", 60, 1 << 31)),
+        look_every: seconds(r, "orphans.look_every"),
     }
 }
 

@@ -170,6 +170,18 @@ pub const SETTINGS: &[Setting] = &[
         "Seconds between looks for jobs that were left behind.",
     ),
     plain(
+        "orphans.grace",
+        "KMRL_ORPHANS_GRACE",
+        "3600",
+        "Seconds after which an object that no event names is removed; at least 60.",
+    ),
+    plain(
+        "orphans.look_every",
+        "KMRL_ORPHANS_LOOK_EVERY",
+        "3600",
+        "Seconds between looks for such objects.",
+    ),
+    plain(
         "extraction.memory_bytes",
         "KMRL_EXTRACTION_MEMORY_BYTES",
         "2147483648",

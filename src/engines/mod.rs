@@ -53,6 +53,14 @@ pub struct EngineOptions {
     pub nats_bin: Option<PathBuf>,
 }
 
+/// The folder with PostgreSQL's programs (`postgres`, `pg_dump`, `psql`) that [`start`] would use.
+///
+/// # Errors
+/// When no PostgreSQL 14 or later is found.
+pub fn postgres_programs(options: &EngineOptions) -> Result<PathBuf, EngineError> {
+    find::postgres(options)
+}
+
 /// Both engines, running, and the lock on their data folder.
 #[derive(Debug)]
 pub struct Engines {

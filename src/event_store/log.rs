@@ -185,8 +185,8 @@ impl EventLog {
                 .push(" AND e.aggregate_id = ")
                 .push_bind(id.to_string());
         } else if !filter.access {
-            query.push(" AND e.aggregate_type <> ");
-            query.push_bind(kmrl_domain::access::TYPE);
+            // To the letter, as in the index that has all but these.
+            query.push(" AND e.aggregate_type <> 'access'");
         }
         if let Some(event_type) = &filter.event_type {
             query.push(" AND e.event_type = ").push_bind(event_type);

@@ -11,6 +11,7 @@ mod cloud_event;
 mod commands;
 pub mod context;
 mod cursor;
+mod dead_letters;
 mod disposition;
 mod documents;
 mod etag;

@@ -18,6 +18,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "commands", description = "What people do to documents"),
         (name = "events", description = "The log"),
         (name = "log", description = "Proofs that the log was not changed"),
+        (name = "operations", description = "What waits for somebody"),
         (name = "audit", description = "Who did, saw or tried what"),
         (name = "live", description = "Live updates over WebSocket"),
         (name = "health", description = "How the gateway is"),

@@ -86,6 +86,7 @@ problems! {
     Unauthorized = 401 "unauthorized" "A valid key is needed";
     NotFound = 404 "not-found" "There is nothing at this path";
     DocumentNotFound = 404 "document-not-found" "There is no such document";
+    DeadLetterNotFound = 404 "dead-letter-not-found" "There is no such dead letter";
     DocumentWithdrawn = 410 "document-withdrawn" "The document was withdrawn";
     DocumentNotYet = 404 "document-not-yet" "The document was not there yet";
     AsOfFuture = 404 "as-of-future" "That moment has not come yet";
@@ -209,7 +210,10 @@ impl Problem {
         response
     }
 
-    fn unavailable(kind: ProblemType, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(super) fn unavailable(
+        kind: ProblemType,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Self {
         tracing::warn!(error, "a request cannot be served now");
         Self::new(kind)
     }

@@ -6,6 +6,7 @@ use super::metrics::Metrics;
 use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, UploadSettings};
+use crate::dead_letters::DeadLetters;
 use crate::event_store::EventLog;
 use crate::notary::LogTree;
 use crate::ports::{BlobStore, Clock, Ids};
@@ -37,6 +38,8 @@ pub struct Parts {
     pub blobs: Arc<dyn BlobStore>,
     /// Lets removed bytes in again.
     pub removals: Removals,
+    /// What was given up on.
+    pub dead_letters: DeadLetters,
     /// Where uploads are hashed while they stream.
     pub spool: Spool,
     /// Wake-ups.

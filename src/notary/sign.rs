@@ -246,7 +246,7 @@ async fn insert_nodes(
             .bind(hash.as_slice())
             .execute(&mut *connection)
             .await?;
-        if (index + 1) % TILE != 0 {
+        if !(index + 1).is_multiple_of(TILE) {
             break;
         }
         index /= TILE;

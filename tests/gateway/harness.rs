@@ -30,15 +30,22 @@ impl World {
     }
 
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let mut world = Self::on(support::database().await).await;
+        world.settings = settings
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect();
+        world
+    }
+
+    /// On a database that is there already.
+    pub async fn on(database: TestDatabase) -> Self {
         let nats_dir = TempDir::new("nats");
         Self {
-            database: support::database().await,
+            database,
             nats: Nats::start(&engine_options(nats_dir.path())).await.unwrap(),
             data: TempDir::new("data"),
-            settings: settings
-                .iter()
-                .map(|(k, v)| ((*k).into(), (*v).into()))
-                .collect(),
+            settings: Vec::new(),
             _nats_dir: nats_dir,
         }
     }
@@ -50,6 +57,34 @@ impl World {
 
     pub fn start_roles(&self, roles: &str) -> Gateway {
         Gateway::spawn(self.command(roles))
+    }
+
+    /// Runs a subcommand on this database and data folder to its end.
+    pub fn tool(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"))
+            .args(arguments)
+            .env("KMRL_API_KEY", KEY)
+            .env("KMRL_DATA_DIR", self.data.path())
+            .env("DATABASE_URL", &self.database.url)
+            .env("NATS_URL", self.nats.nats_url())
+            .envs(self.settings.iter().cloned())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Does something in the database that no program of ours would do.
+    pub async fn as_superuser(&self, sql: &str) {
+        sqlx::raw_sql(sql)
+            .execute(&self.database.pool)
+            .await
+            .unwrap();
+        // A setting of the session must not stay with a connection of the pool.
+        let reset = "RESET session_replication_role";
+        sqlx::raw_sql(reset)
+            .execute(&self.database.pool)
+            .await
+            .unwrap();
     }
 
     /// How a process with these roles is started.
@@ -181,6 +216,21 @@ impl Gateway {
             let document: Value = answer.json().await.ok()?;
             let ended = document["status"] == "processed" || document["status"] == "failed";
             ended.then_some(document)
+        })
+        .await
+    }
+
+    /// Waits until a signed checkpoint covers the position, and gives its size.
+    pub async fn covering_checkpoint(&self, position: i64) -> i64 {
+        eventually("a checkpoint covers it", || async {
+            let request = self.get("/api/v1/log/checkpoint");
+            let answer = request
+                .header("accept", "application/json")
+                .send()
+                .await
+                .ok()?;
+            let checkpoint: Value = answer.json().await.ok()?;
+            checkpoint["size"].as_i64().filter(|size| *size >= position)
         })
         .await
     }

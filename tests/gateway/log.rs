@@ -173,6 +173,33 @@ async fn what_cannot_be_proven_is_told_clearly() {
     expect_problem(reqwest::get(url).await.unwrap(), 401, "unauthorized").await;
 }
 
+/// Wherever notaries are killed, and however many there are, the log stays whole and signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn notaries_that_are_killed_leave_nothing_wrong() {
+    let (world, gateway) = started().await;
+    let mut others = vec![
+        world.start_roles("projector"),
+        world.start_roles("projector"),
+    ];
+    let before = world.database.checkpoints().await;
+    for round in 0..4 {
+        upload(&gateway, 2).await;
+        let signed = before + round;
+        eventually("a checkpoint is made", || async {
+            (world.database.checkpoints().await > signed).then_some(())
+        })
+        .await;
+        others.remove(0).kill();
+        others.push(world.start_roles("projector"));
+    }
+    gateway.kill();
+    expect(&world, &["verify"], true, "the log is as it was signed");
+    let gateway = world.start();
+    upload(&gateway, 1).await;
+    assert!(gateway.stop().await);
+    expect(&world, &["verify"], true, "the log is as it was signed");
+}
+
 fn audit(world: &World, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"))
         .arg("audit")
@@ -234,7 +261,12 @@ async fn audit_verify_passes_beside_the_program_and_offline_and_finds_attacks() 
         true,
         "entries written",
     );
-    expect(&world, &["export", "-o", &file], false, "because");
+    expect(
+        &world,
+        &["export", "--format", "log", "-o", &file],
+        false,
+        "because",
+    );
     let newest: String =
         sqlx::query_scalar("SELECT note FROM log_checkpoints ORDER BY size DESC LIMIT 1")
             .fetch_one(&world.database.pool)
@@ -257,7 +289,12 @@ async fn audit_verify_passes_beside_the_program_and_offline_and_finds_attacks() 
     assert_eq!(report["findings"][0]["kind"], "altered");
     assert_eq!(report["findings"][0]["position"], 3);
     let other = path(dir, "altered.jsonl");
-    expect(&world, &["export", "-o", &other], true, "entries written");
+    expect(
+        &world,
+        &["export", "--format", "log", "-o", &other],
+        true,
+        "entries written",
+    );
     let altered = ["verify", &other, "--checkpoint", &note, "--key", &key];
     expect(&world, &altered, false, "entry 3: altered");
 }

@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 mod audit;
+mod backup;
 mod bad_input;
+mod check;
 mod command_line;
 mod faults;
 mod harness;

@@ -80,6 +80,24 @@ async fn a_log_that_nobody_touched_is_found_whole() {
 }
 
 #[tokio::test]
+async fn a_log_that_grows_while_it_is_checked_is_found_whole() {
+    let scene = Scene::with(&[10]).await;
+    let grow = async {
+        for _ in 0..20 {
+            scene.append(30).await;
+            scene.sign().await;
+        }
+    };
+    let check = async {
+        for _ in 0..20 {
+            assert_eq!(scene.verify().await.findings, []);
+        }
+    };
+    tokio::join!(grow, check);
+    assert_eq!(scene.verify().await.proven, 610);
+}
+
+#[tokio::test]
 async fn an_altered_entry_is_named() {
     is_found(altered, Kind::Altered).await;
 }

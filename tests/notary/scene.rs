@@ -33,7 +33,10 @@ pub struct Scene {
 
 impl Scene {
     pub async fn new() -> Self {
-        let database = support::database().await;
+        Self::on(support::database().await)
+    }
+
+    pub fn on(database: TestDatabase) -> Self {
         let dir = TempDir::new("notary");
         let blobs = LocalBlobs::open(dir.path().join("blobs")).unwrap();
         Self {
@@ -94,10 +97,10 @@ impl Scene {
     }
 
     pub fn notary(&self) -> Notary {
-        self.notary_with(self.key_file())
+        self.notary_with(self.key_file(), 0)
     }
 
-    pub fn notary_with(&self, key_file: PathBuf) -> Notary {
+    pub fn notary_with(&self, key_file: PathBuf, lock_days: u32) -> Notary {
         Notary::new(
             self.database.pool.clone(),
             Arc::clone(&self.blobs),
@@ -106,7 +109,7 @@ impl Scene {
             NotarySettings {
                 key_file,
                 every: Duration::from_secs(1),
-                lock_days: 0,
+                lock_days,
             },
         )
     }
@@ -167,7 +170,8 @@ impl Scene {
 }
 
 fn event(n: usize) -> NewEvent {
-    let private = (n % 3 == 0)
+    let private = n
+        .is_multiple_of(3)
         .then(|| PrivatePart::seal([n as u8; 32], &serde_json::json!({"name": n})).unwrap());
     let digest = private.as_ref().map(|p| p.digest().0);
     NewEvent {

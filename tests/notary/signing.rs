@@ -1,11 +1,13 @@
 //! Signing: what is signed and kept, by how many notaries, with which key, after which crash.
 
 use crate::scene::Scene;
+use crate::support;
 use futures::future::join_all;
 use kmrl_gateway::notary::{CopyError, KeyError, NotaryError, checkpoint_key, tile_key};
 use kmrl_gateway::proof::checkpoint::Checkpoint;
 use kmrl_gateway::proof::tree;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 #[tokio::test]
 async fn checkpoints_and_copies_are_what_the_log_says() {
@@ -67,7 +69,7 @@ async fn many_notaries_at_once_sign_each_size_once() {
 async fn another_key_must_not_sign() {
     let scene = Scene::with(&[5]).await;
     scene.append(1).await;
-    let absent = scene.notary_with(scene.dir.path().join("other"));
+    let absent = scene.notary_with(scene.dir.path().join("other"), 0);
     let refused = absent.make_checkpoint().await;
     assert!(
         matches!(refused, Err(NotaryError::Key(KeyError::Absent { .. }))),
@@ -79,7 +81,7 @@ async fn another_key_must_not_sign() {
     );
     let another = Scene::with(&[1]).await;
     let refused = scene
-        .notary_with(another.key_file())
+        .notary_with(another.key_file(), 0)
         .make_checkpoint()
         .await;
     assert!(
@@ -89,6 +91,53 @@ async fn another_key_must_not_sign() {
     assert_eq!(
         scene.tree.latest().await.unwrap().unwrap().checkpoint.size,
         5
+    );
+}
+
+#[tokio::test]
+async fn copies_are_locked_when_asked_for() {
+    let scene = Scene::new().await;
+    scene.append(3).await;
+    let notary = scene.notary_with(scene.key_file(), 30);
+    notary.make_checkpoint().await.unwrap().unwrap();
+    for key in [checkpoint_key(3), tile_key(0, 3)] {
+        let path = scene.blob_path(&key);
+        assert!(std::fs::metadata(path).unwrap().permissions().readonly());
+    }
+    assert_eq!(scene.verify().await.findings, []);
+}
+
+/// A program that runs since before the Merkle log goes on appending while and after it comes.
+#[tokio::test]
+async fn a_log_from_before_is_signed_from_its_first_entry() {
+    let scene = Scene::on(support::empty_database().await);
+    let pool = &scene.database.pool;
+    let old = scene.dir.path().join("migrations");
+    std::fs::create_dir(&old).unwrap();
+    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    for file in std::fs::read_dir(migrations).unwrap() {
+        let file = file.unwrap();
+        if file.file_name().to_str().unwrap() < "0004" {
+            std::fs::copy(file.path(), old.join(file.file_name())).unwrap();
+        }
+    }
+    let before = sqlx::migrate::Migrator::new(old.as_path()).await.unwrap();
+    before.run(pool).await.unwrap();
+    scene.append(300).await;
+    let migrated = kmrl_gateway::event_store::migrate(pool);
+    let (migrated, ()) = tokio::join!(migrated, scene.append(40));
+    migrated.unwrap();
+    scene.append(10).await;
+    assert_eq!(scene.sign().await.checkpoint.size, 350);
+    let report = scene.verify().await;
+    assert_eq!((report.proven, report.findings), (350, vec![]));
+    let chained: i64 = sqlx::query_scalar("SELECT count(*) FROM events WHERE chain IS NULL")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert!(
+        (10..=50).contains(&chained),
+        "{chained} entries without a chain"
     );
 }
 

@@ -83,6 +83,16 @@ pub async fn postgres_url() -> &'static str {
     postgres.database_url()
 }
 
+/// Runs one of PostgreSQL's programs to its end; it must succeed.
+pub fn postgres_program(name: &str, arguments: &[&str]) {
+    let options = engine_options(&std::env::temp_dir());
+    let folder = kmrl_gateway::engines::postgres_programs(&options).unwrap();
+    let mut command = std::process::Command::new(folder.join(name));
+    let output = command.args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {said}");
+}
+
 /// A database of the test's own.
 pub struct TestDatabase {
     pub pool: PgPool,
@@ -95,6 +105,14 @@ impl TestDatabase {
         let sql =
             format!("BEGIN; SET LOCAL session_replication_role = replica; {statements}; COMMIT");
         sqlx::raw_sql(&sql).execute(&self.pool).await.unwrap();
+    }
+
+    /// How many checkpoints have been signed.
+    pub async fn checkpoints(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM log_checkpoints")
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
     }
 }
 

@@ -11,6 +11,7 @@ mod nats;
 mod queue;
 mod reader;
 mod relay;
+mod removal;
 mod scene;
 mod signals;
 mod worker;

@@ -2,6 +2,7 @@
 
 use super::super::CliError;
 use super::ask::AskArgs;
+use super::export_log;
 use crate::app;
 use crate::audit::{Export, Exporter};
 use crate::config::Settings;
@@ -19,32 +20,37 @@ pub(super) struct ExportArgs {
     /// How they are written.
     #[arg(long, value_enum)]
     format: Form,
-    /// Where to; standard output when absent. A file that is there is not overwritten.
+    /// Where to; standard output when absent, but for a log. A file that is there is not overwritten.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-/// How an export is written.
+/// In which form.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Form {
     /// The audit trail, one JSON object a line.
     Jsonl,
-    /// The audit trail, comma-separated (RFC 4180).
+    /// The audit trail by RFC 4180, with a header.
     Csv,
-    /// The whole log, which `audit verify FILE` can check; needs --output and takes no filters.
+    /// The whole log up to its newest checkpoint, for `audit verify FILE`. Takes no filter.
     Log,
 }
 
 pub(super) async fn run(args: ExportArgs, settings: &Settings) -> Result<ExitCode, CliError> {
-    let format = match (args.format, args.output.clone()) {
-        (Form::Jsonl, _) => Export::Jsonl,
-        (Form::Csv, _) => Export::Csv,
-        (Form::Log, Some(output)) => return super::export_log::run(output, settings).await,
-        (Form::Log, None) => {
-            return Err(CliError::Message("--format log needs --output FILE".into()));
+    let asked = args.ask.check()?;
+    let format = match args.format {
+        Form::Jsonl => Export::Jsonl,
+        Form::Csv => Export::Csv,
+        Form::Log => {
+            let output = args.output.as_deref().ok_or_else(|| {
+                CliError::Message("a log is written to a file: give --output".into())
+            })?;
+            let tools = app::audit_tools(settings).await?;
+            args.ask.record(&tools, "log_export").await?;
+            tools.close().await;
+            return export_log::run(output, settings).await;
         }
     };
-    let asked = args.ask.check()?;
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(BufWriter::new(File::create_new(path).map_err(|e| {
             CliError::failed(format!("making the file {}", path.display()), e)

@@ -8,14 +8,14 @@ use crate::config::Settings;
 use crate::notary::export::export_log;
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
-pub(super) async fn run(output: PathBuf, settings: &Settings) -> Result<ExitCode, CliError> {
+pub(super) async fn run(output: &Path, settings: &Settings) -> Result<ExitCode, CliError> {
     let (pool, blobs) = app::stores_for_tools(settings).await?;
     let name = output.display().to_string();
     let failed = |e: std::io::Error| CliError::failed(format!("writing {name}"), e);
-    let file = File::create_new(&output).map_err(failed)?;
+    let file = File::create_new(output).map_err(failed)?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let bar = bar("entries")?;
     let written = export_log(&pool, blobs, &mut out, &mut |done, of| {

@@ -1,6 +1,6 @@
-//! `audit …`: what an auditor does: ask who did, saw or tried what, check that the log was not
-//! changed, take either along. Straight from the database, also while no gateway runs. One
-//! subcommand a file; a new one is a line here and a line in [`run`].
+//! `audit …`: what an auditor does, straight from the database, also while no gateway runs: asks the
+//! audit trail, takes it or the whole log along, checks that nothing was changed. One subcommand a
+//! file; a new one is a line here and a line in [`run`].
 
 mod ask;
 mod export;
@@ -13,7 +13,7 @@ use crate::config::Settings;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::process::ExitCode;
 
-/// What to do.
+/// What to do with the audit trail.
 #[derive(Debug, clap::Args)]
 pub(super) struct AuditArgs {
     #[command(subcommand)]
@@ -24,7 +24,8 @@ pub(super) struct AuditArgs {
 enum What {
     /// Print entries of the audit trail, the newest first.
     List(list::ListArgs),
-    /// Write the audit trail as JSON Lines or CSV, or the log as a file that can be checked.
+    /// Write the audit trail as JSON Lines or CSV, or the whole log in a form that can be checked
+    /// without a server.
     Export(export::ExportArgs),
     /// Check that nothing in the log was altered, removed, inserted, reordered or cut off.
     Verify(verify::VerifyArgs),

@@ -4,7 +4,6 @@ use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::query::{Query, within};
 use super::super::state::ApiState;
 use crate::event_store::LogError;
-use crate::proof::export::LeafEntry;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
@@ -59,7 +58,7 @@ pub(super) async fn entries(
             return Ok(None);
         };
         let next = self::page(&state, last, to).await?;
-        Ok::<_, LogError>(Some((text, (state, next))))
+        Ok::<_, PageError>(Some((text, (state, next))))
     });
     let kind = [(header::CONTENT_TYPE, "application/jsonl")];
     Ok((kind, Body::from_stream(stream)).into_response())
@@ -71,13 +70,35 @@ struct Page {
     last: i64,
 }
 
-async fn page(state: &ApiState, after: i64, to: i64) -> Result<Option<Page>, LogError> {
-    let entries = state.tree.entries(after, to, PAGE).await?;
+/// Why a page was not made. Once the answer has begun, it breaks it off.
+#[derive(Debug, thiserror::Error)]
+enum PageError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("writing an entry as a line")]
+    Line(#[from] serde_json::Error),
+}
+
+impl From<PageError> for Problem {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Log(error) => error.into(),
+            PageError::Line(_) => Self::internal(&error),
+        }
+    }
+}
+
+async fn page(state: &ApiState, after: i64, to: i64) -> Result<Option<Page>, PageError> {
+    let entries = state.tree.entries(after, to, PAGE).await;
+    let entries = entries.map_err(LogError::from)?;
     let Some(last) = entries.last().map(|e| e.entry.position) else {
         return Ok(None);
     };
-    let line = |entry: &LeafEntry| Some(serde_json::to_string(entry).ok()? + "\n");
-    let text: String = entries.iter().filter_map(line).collect();
+    let mut text = Vec::new();
+    for entry in &entries {
+        serde_json::to_writer(&mut text, entry)?;
+        text.push(b'\n');
+    }
     Ok(Some(Page {
         text: text.into(),
         last,

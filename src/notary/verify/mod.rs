@@ -109,7 +109,7 @@ pub async fn verify_live(
         copies,
         key: key.clone(),
         copied: kept.newest,
-        head,
+        end,
         strays: Arc::new(kept.strays),
     };
     let mut scan = Scan::default();
@@ -122,7 +122,7 @@ pub async fn verify_live(
         root: String::new(),
         findings,
     };
-    along(&source, &mut scan, end, &mut report, progress).await?;
+    along(&source, &mut scan, &mut report, progress).await?;
     scan.advance(true);
     report.entries = scan.seen();
     report.proven = scan.proven();
@@ -138,10 +138,10 @@ pub async fn verify_live(
 async fn along(
     source: &piece::Source,
     scan: &mut Scan,
-    end: u64,
     report: &mut VerifyReport,
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<(), VerifyError> {
+    let end = source.end;
     let pieces = end.div_ceil(piece::SIZE);
     let read = |n| tokio::spawn(source.clone().read(n));
     let mut read = futures::stream::iter((0..pieces).map(read)).buffered(AT_ONCE);

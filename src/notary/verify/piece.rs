@@ -29,7 +29,8 @@ pub(super) struct Source {
     pub(super) key: VerifyingKey,
     /// Entries whose leaf hashes are copied.
     pub(super) copied: u64,
-    pub(super) head: u64,
+    /// Nothing beyond is looked at: it came while the check was running.
+    pub(super) end: u64,
     pub(super) strays: Arc<BTreeMap<u64, Hash>>,
 }
 
@@ -72,7 +73,7 @@ const STORED: &str = "SELECT e.position, e.aggregate_type, e.aggregate_id, e.seq
 impl Source {
     pub(super) async fn read(self, number: u64) -> Result<Piece, VerifyError> {
         let from = number * SIZE;
-        let to = from + SIZE;
+        let to = (from + SIZE).min(self.end);
         let mut piece = Piece {
             rows: Vec::new(),
             copies: Vec::new(),
@@ -80,7 +81,7 @@ impl Source {
             private_parts: 0,
             findings: Vec::new(),
         };
-        for index in from / TILE..to / TILE {
+        for index in from / TILE..to.div_ceil(TILE) {
             self.tile(index, &mut piece).await?;
         }
         self.checkpoints(from, to, &mut piece).await?;
@@ -89,7 +90,7 @@ impl Source {
         let lowest = if from == 0 { i64::MIN } else { signed(from) };
         let stored: Vec<Stored> = sqlx::query_as(STORED)
             .bind(lowest)
-            .bind(signed(to.min(self.head.max(self.copied))))
+            .bind(signed(to))
             .fetch_all(&self.pool)
             .await?;
         for stored in stored {

@@ -1,0 +1,212 @@
+//! `check` finds every kind of damage, mends what can be mended and says so; and what was given up
+//! on can be listed and tried again.
+
+use crate::harness::{Gateway, World, expect_problem};
+use crate::support::eventually;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// What a check says: whether all is well, and its differences.
+fn check(world: &World, arguments: &[&str]) -> (bool, Vec<Value>) {
+    let arguments = [&["check", "--json"], arguments].concat();
+    let output = world.tool(&arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let differences = report["differences"].as_array().unwrap().clone();
+    (output.status.success(), differences)
+}
+
+/// Damages something: the check must find it, mend it if it can, and then find nothing.
+async fn finds(world: &World, damage: &str, problem: &str, is_mended: bool) {
+    world.as_superuser(damage).await;
+    expect(world, problem, is_mended);
+}
+
+fn expect(world: &World, problem: &str, is_mended: bool) {
+    let (well, found) = check(world, &["--deep"]);
+    assert!(!well, "{problem}: was not found");
+    let is_it = |d: &&Value| d["problem"] == problem;
+    assert!(found.iter().any(|d| is_it(&d)), "{problem}: {found:?}");
+    let (well, mended) = check(world, &["--repair"]);
+    assert_eq!(well, is_mended, "{problem}: {mended:?}");
+    if is_mended {
+        let (well, left) = check(world, &[]);
+        assert!(well, "{problem}: {left:?}");
+    }
+}
+
+async fn some_documents(gateway: &Gateway) -> Vec<String> {
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        let accepted = gateway
+            .upload(&format!("{n}.txt"), format!("text {n}"))
+            .await;
+        let id = accepted["id"].as_str().unwrap().to_owned();
+        gateway.finished(&id).await;
+        ids.push(id);
+    }
+    ids
+}
+
+fn object(world: &World, key: &str) -> PathBuf {
+    world.data.path().join("blobs").join(key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_damage_is_found() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let ids = some_documents(&gateway).await;
+    let (well, found) = check(&world, &["--deep"]);
+    assert!(well, "{found:?}");
+
+    let row = "UPDATE read.documents SET status = 'failed' WHERE id = (SELECT min(id::text)::uuid FROM read.documents)";
+    finds(&world, row, "the row is not what the log gives", true).await;
+    let row =
+        "DELETE FROM read.texts WHERE document_id IN (SELECT document_id FROM read.texts LIMIT 1)";
+    finds(&world, row, "the row is not what the log gives", true).await;
+    let job = "DELETE FROM jobs WHERE id = (SELECT min(id) FROM jobs)";
+    world.as_superuser(job).await;
+    // Its run has ended, so nothing is missing.
+    assert!(check(&world, &[]).0);
+    let job = "UPDATE jobs SET status = 'queued', due_at = now() + interval '1 day' WHERE id = (SELECT max(id) FROM jobs)";
+    finds(&world, job, "the run has ended but its job has not", true).await;
+    let stream = "UPDATE streams SET version = version + 1 WHERE aggregate_id = (SELECT min(aggregate_id) FROM streams WHERE aggregate_type = 'document')";
+    finds(
+        &world,
+        stream,
+        "the stream's version is not that of its newest event",
+        true,
+    )
+    .await;
+
+    // An object that nothing names, and one whose bytes were changed.
+    let orphan = "sha256/ab/ab/abababababababababababababababababababababababababababababababab";
+    std::fs::create_dir_all(object(&world, "sha256/ab/ab")).unwrap();
+    std::fs::write(object(&world, orphan), "nobody's").unwrap();
+    let (well, found) = check(&world, &["--grace", "0"]);
+    assert!(!well && found[0]["subject"] == orphan, "{found:?}");
+    assert!(check(&world, &["--grace", "0", "--repair"]).0);
+    assert!(!object(&world, orphan).exists());
+    let document = gateway.json(&format!("/api/v1/documents/{}", ids[0])).await;
+    let key = document["s3_key"].as_str().unwrap();
+    std::fs::write(object(&world, key), "TEXT 0").unwrap();
+    expect(
+        &world,
+        "the object's bytes are not those of the event",
+        true,
+    );
+    std::fs::remove_file(object(&world, key)).unwrap();
+    expect(&world, "the object that the event names is missing", false);
+    std::fs::write(object(&world, key), "text 0").unwrap();
+
+    // The log itself is never mended.
+    let private = "UPDATE private_parts SET content = '{}' WHERE position = (SELECT min(position) FROM private_parts)";
+    finds(
+        &world,
+        private,
+        "the private part does not have its digest",
+        false,
+    )
+    .await;
+    let event = "SET session_replication_role = replica; DELETE FROM events WHERE position = 2";
+    finds(
+        &world,
+        event,
+        "a position is missing before this one",
+        false,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_on_is_listed_and_tried_again() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let ids = some_documents(&gateway).await;
+    let broken = gateway
+        .upload("broken.pdf", b"%PDF-1.7\nnot really".to_vec())
+        .await;
+    let broken = broken["id"].as_str().unwrap();
+    assert_eq!(gateway.finished(broken).await["status"], "failed");
+    let text = gateway.json(&format!("/api/v1/documents/{}", ids[0])).await;
+    // A text that is away when its event is applied: the event is parked.
+    let events = gateway
+        .json(&format!("/api/v1/events?document_id={}", ids[0]))
+        .await;
+    let extracted = &events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|e| e["event_type"] == "Extracted")
+        .unwrap();
+    let position = extracted["position"].as_i64().unwrap();
+    let key = extracted["payload"]["text"]["key"].as_str().unwrap();
+    let away = object(&world, "text/away");
+    std::fs::rename(object(&world, key), &away).unwrap();
+    let rebuilt = world.tool(&["rebuild", "texts"]);
+    assert!(rebuilt.status.success());
+
+    let listed = gateway.json("/api/v1/dead-letters").await;
+    let listed = listed["dead_letters"].as_array().unwrap();
+    let names: Vec<&str> = listed.iter().map(|l| l["id"].as_str().unwrap()).collect();
+    let (parked, job) = (format!("parked:texts:{position}"), format!("job:{broken}"));
+    assert_eq!(names, [job.as_str(), parked.as_str()], "newest first");
+    assert!(
+        listed
+            .iter()
+            .all(|l| l["explanation"].as_str().unwrap().len() > 40)
+    );
+
+    // Replayed in vain, it stays; mended, it goes.
+    let again = world.tool(&["dead-letters", "replay", &parked]);
+    assert!(!again.status.success());
+    let said = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(said.contains("still cannot be applied"), "{said}");
+    std::fs::rename(&away, object(&world, key)).unwrap();
+    let path = format!("/api/v1/dead-letters/{parked}/replay");
+    let answer = gateway.post(&path).send().await.unwrap();
+    assert_eq!(answer.status(), 202);
+    eventually("the event is applied", || async {
+        let letters = gateway.json("/api/v1/dead-letters").await;
+        (letters["dead_letters"].as_array()?.len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(
+        gateway.json(&format!("/api/v1/documents/{}", ids[0])).await,
+        text
+    );
+    expect_problem(
+        gateway.post(&path).send().await.unwrap(),
+        404,
+        "dead-letter-not-found",
+    )
+    .await;
+
+    // A document is processed once more, and who asked is in the log.
+    let all = world.tool(&["dead-letters", "replay", "--all"]);
+    assert!(
+        all.status.success(),
+        "{}",
+        String::from_utf8_lossy(&all.stdout)
+    );
+    eventually("it has failed again", || async {
+        let events = gateway
+            .json(&format!("/api/v1/events?document_id={broken}"))
+            .await;
+        let events = events["events"].as_array()?;
+        let asked = events
+            .iter()
+            .find(|e| e["event_type"] == "ReprocessingRequested")?;
+        assert!(asked["metadata"]["actor"].as_str()?.starts_with("cli:"));
+        (events.last()?["event_type"] == "Failed").then_some(())
+    })
+    .await;
+    let bad = gateway
+        .post("/api/v1/dead-letters/nonsense/replay")
+        .send()
+        .await
+        .unwrap();
+    expect_problem(bad, 400, "invalid-parameter").await;
+}
