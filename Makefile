@@ -33,5 +33,7 @@ generated: ## Write the files that come from the code again
 	@mkdir -p docs
 	$(CARGO) run --quiet -- openapi >docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
+	$(CARGO) run --quiet -- asyncapi >docs/asyncapi.json.new
+	mv docs/asyncapi.json.new docs/asyncapi.json
 	$(CARGO) run --quiet -- config table >docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md

@@ -178,6 +178,14 @@ pub fn openapi() -> Result<String, serde_json::Error> {
     crate::http::openapi::document().to_pretty_json()
 }
 
+/// The AsyncAPI document, as JSON.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn asyncapi() -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(&crate::http::asyncapi::document())
+}
+
 fn make_projector(pool: &PgPool, blobs: &Arc<dyn BlobStore>) -> Projector {
     Projector::new(
         pool.clone(),

@@ -156,7 +156,8 @@ fn affordable<'a>(model: &dyn Model, events: impl Iterator<Item = &'a RecordedEv
     count
 }
 
-async fn fetch(
+/// The texts that the events name.
+pub(crate) async fn fetch(
     model: &dyn Model,
     events: &[RecordedEvent],
     texts: &dyn TextSource,

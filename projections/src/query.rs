@@ -1,11 +1,13 @@
 //! Questions to the read models, as the API asks them. Reads the views in the schema `read` only.
 
+mod as_of;
 mod audit;
 mod documents;
 mod erasures;
 mod statistics;
 mod validation_errors;
 
+pub use as_of::{as_of, each_version};
 pub use audit::{AuditFilter, AuditKey, AuditRow, Order};
 pub use documents::{DocumentList, DocumentRow, ListFilter, Page, StatusRow};
 pub use erasures::{ErasureRow, Kept};

@@ -60,6 +60,13 @@ pub(super) fn openapi() -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+pub(super) fn asyncapi() -> Result<ExitCode, CliError> {
+    let text =
+        crate::app::asyncapi().map_err(|e| CliError::failed("writing the AsyncAPI document", e))?;
+    print(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Standard output is what a command was asked for.
 #[expect(clippy::print_stdout, reason = "this is the command's answer")]
 pub(super) fn print(text: &str) {

@@ -54,6 +54,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Print the AsyncAPI document, of the WebSocket and the stream of events.
+    Asyncapi,
     /// Ask a running gateway whether it is ready (exit code 0) or not (1).
     Health,
     /// What an extraction process runs. Started by workers only.
@@ -137,6 +139,9 @@ fn run(cli: Cli) -> Result<ExitCode, CliError> {
     if let Command::Openapi = &cli.command {
         return config::openapi();
     }
+    if let Command::Asyncapi = &cli.command {
+        return config::asyncapi();
+    }
     let settings = Settings::read(cli.settings.reader()?)?;
     crate::logs::init(&settings.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -160,7 +165,9 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliE
         Command::Audit(args) => audit::run(args, settings).await,
         Command::Health => health::run(&ServerAddress::base_url(&settings)).await,
         // Handled before the settings were read.
-        Command::Config(_) | Command::Openapi | Command::ExtractChild => Ok(ExitCode::SUCCESS),
+        Command::Config(_) | Command::Openapi | Command::Asyncapi | Command::ExtractChild => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -211,6 +211,16 @@ impl EventLog {
         self.fetch(query).await
     }
 
+    /// The event at a position.
+    ///
+    /// # Errors
+    /// See [`LogError`].
+    pub async fn at(&self, position: i64) -> Result<Option<RecordedEvent>, LogError> {
+        let mut query = QueryBuilder::new(SELECT);
+        query.push("e.position = ").push_bind(position);
+        Ok(self.fetch(query).await?.into_iter().next())
+    }
+
     /// All events of one stream, in order.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/documents/{id}", "view"),
     ("GET", "/api/v1/documents/{id}/status", "status"),
     ("GET", "/api/v1/documents/{id}/download", "download"),
+    ("GET", "/api/v1/documents/{id}/history", "history"),
     ("GET", "/api/v1/documents/{id}/audit", "document_audit"),
     ("POST", "/api/v1/documents/{id}/reprocess", "reprocess"),
     ("POST", "/api/v1/documents/{id}/correct", "correct"),
@@ -48,6 +49,11 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/commands", "commands"),
     ("GET", "/api/v1/events", "events"),
     ("GET", "/api/v1/audit", "audit"),
+    (
+        "GET",
+        "/api/v1/audit/{position}/{index}/shown",
+        "audit_shown",
+    ),
     ("GET", "/api/v1/log/checkpoint", "log_proof"),
     ("GET", "/api/v1/log/proof/inclusion", "log_proof"),
     ("GET", "/api/v1/log/proof/consistency", "log_proof"),
@@ -56,6 +62,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/dead-letters/{id}/replay", "replay"),
     ("GET", "/api/v1/status", "system_status"),
     ("GET", "/api/v1/websocket/info", "live_info"),
+    ("GET", "/api/v1/events/stream", "live"),
     ("GET", "/ws", "live"),
     ("GET", "/ws/{user_id}", "live"),
     ("GET", "/ws/documents/{id}", "live"),
@@ -67,6 +74,7 @@ const NOT_RECORDED: &[&str] = &[
     "/metrics",
     "/docs",
     "/openapi.json",
+    "/asyncapi.json",
     "/.well-known/",
 ];
 

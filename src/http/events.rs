@@ -1,13 +1,16 @@
 //! `GET /api/v1/events`: the log by position, filtered by document, type, actor and time.
 
 use super::audited::Touched;
+use super::cloud_event::{BATCH_MEDIA_TYPE, CloudEvent};
+use super::position;
 use super::problem::{Problem, ProblemBody, ProblemType};
 use super::query::{Query, within};
 use super::state::ApiState;
 use crate::event_store::EventFilter;
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
 use kmrl_domain::RecordedEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +44,9 @@ pub(super) struct EventsQuery {
     until: Option<String>,
     /// Also events that are records of access; the default is false.
     access: Option<bool>,
+    /// json (a page, the default) or cloudevents (an array of CloudEvents 1.0; `Link` has the
+    /// next page).
+    format: Option<String>,
 }
 
 /// A page of the log.
@@ -76,18 +82,30 @@ struct Event {
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events", params(EventsQuery),
     responses(
-        (status = 200, description = "A page", body = EventPage),
+        (status = 200, description = "A page", content(
+            (EventPage = "application/json"), (Vec<CloudEvent> = "application/cloudevents-batch+json")),
+            headers(("Link" = String, description = "The next page, of CloudEvents"))),
         (status = 400, description = "A parameter cannot be used", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`after` is beyond the end of the log", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The log cannot be read now", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn events(
     State(state): State<ApiState>,
     Query(query): Query<EventsQuery>,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     let after = within("after", query.after, 0, 0..=i64::MAX)?;
     let asks_for_access = query.kind.as_deref() == Some(kmrl_domain::access::EVENT);
+    let as_cloud_events = match query.format.as_deref() {
+        None | Some("json") => false,
+        Some("cloudevents") => true,
+        Some(_) => {
+            let what = "`format` is json or cloudevents";
+            return Err(Problem::new(ProblemType::InvalidParameter).detail(what));
+        }
+    };
     let filter = EventFilter {
         after,
         limit: within("limit", query.limit, 100, 1..=1000)?,
@@ -98,27 +116,37 @@ pub(super) async fn events(
         until: moment("until", query.until)?,
         access: query.access.unwrap_or(asks_for_access),
     };
-    let head = state
-        .log
-        .head()
-        .await
-        .map_err(crate::event_store::LogError::from)?;
-    let events: Vec<Event> = state
-        .log
-        .page(&filter)
-        .await?
-        .into_iter()
-        .map(view)
-        .collect();
+    let head = state.log.head().await;
+    let head = head.map_err(crate::event_store::LogError::from)?;
+    position::reached(Some(after), head)?;
+    let events = state.log.page(&filter).await?;
     let last = events.last().map_or(after, |e| e.position);
     let full = i64::try_from(events.len()).is_ok_and(|n| n == filter.limit);
+    // After a page that is not full nothing that passes is left up to the head.
+    let next_after = if full { last } else { last.max(head) };
     let touched = Touched::many(events.len(), head);
+    if as_cloud_events {
+        return Ok(touched.with(batch(&events, &uri, next_after)));
+    }
     Ok(touched.with(Json(EventPage {
-        // After a page that is not full nothing that passes is left up to the head.
-        next_after: if full { last } else { last.max(head) },
-        events,
+        next_after,
+        events: events.into_iter().map(view).collect(),
         head,
     })))
+}
+
+/// The events as a batch of CloudEvents, whose form has no place for a cursor: `Link` has it.
+fn batch(events: &[RecordedEvent], uri: &Uri, next_after: i64) -> Response {
+    let others = uri.query().unwrap_or_default().split('&');
+    let others = others.filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
+    let query: String = others.flat_map(|pair| ["&", pair]).collect();
+    let next = format!("<{}?after={next_after}{query}>; rel=\"next\"", uri.path());
+    let events: Vec<_> = events.iter().map(CloudEvent::of).collect();
+    let headers = [
+        (header::CONTENT_TYPE, BATCH_MEDIA_TYPE.to_owned()),
+        (header::LINK, next),
+    ];
+    (headers, Json(events)).into_response()
 }
 
 pub(super) fn moment(name: &str, text: Option<String>) -> Result<Option<OffsetDateTime>, Problem> {

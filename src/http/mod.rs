@@ -3,9 +3,11 @@
 //! Turns requests into commands and questions, and errors into problems. Decides nothing itself.
 
 mod actions;
+pub mod asyncapi;
 mod audit;
 mod audited;
 pub mod auth;
+mod cloud_event;
 mod commands;
 pub mod context;
 mod cursor;
@@ -23,6 +25,7 @@ mod log;
 pub mod metrics;
 mod min_position;
 pub mod openapi;
+mod position;
 pub mod problem;
 mod query;
 mod range;

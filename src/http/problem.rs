@@ -14,6 +14,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kmrl_domain::Refusal;
 use kmrl_domain::decide::{CorrectRefusal, ErasureRefusal, LegalHoldRefusal, WithdrawRefusal};
+use kmrl_projections::ProjectionError;
 use kmrl_projections::query::QueryError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -94,6 +95,10 @@ problems! {
     ErasureAlreadyRequested = 409 "erasure-already-requested" "The erasure waits for another person already";
     SecondPersonRequired = 403 "second-person-required" "Another person has to approve";
     ApproverNotConfigured = 409 "approver-not-configured" "No second person has a key";
+    DocumentNotYet = 404 "document-not-yet" "The document was not there yet";
+    AsOfFuture = 404 "as-of-future" "That moment has not come yet";
+    AccessNotFound = 404 "access-not-found" "There is no such record of access";
+    NothingShown = 404 "nothing-shown" "The record of access showed no document";
     MethodNotAllowed = 405 "method-not-allowed" "The path does not take this method";
     UpgradeRequired = 426 "upgrade-required" "This path is for WebSocket";
     LogNotSigned = 404 "log-not-signed" "No checkpoint of the log has been signed yet";
@@ -303,6 +308,12 @@ impl From<RemovalError> for Problem {
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         Self::unavailable(ProblemType::Unavailable, &error)
+    }
+}
+
+impl From<ProjectionError> for Problem {
+    fn from(error: ProjectionError) -> Self {
+        Self::unavailable(ProblemType::StorageUnavailable, &error)
     }
 }
 

@@ -6,8 +6,8 @@ use super::context::trace_request;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use super::{
-    audit, commands, dead_letters, documents, erasures, events, health, live, log, metrics,
-    openapi, status, websocket_info,
+    asyncapi, audit, commands, dead_letters, documents, erasures, events, health, live, log,
+    metrics, openapi, status, websocket_info,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};
@@ -32,6 +32,7 @@ fn split() -> (Split, OpenApi) {
         .merge(health::open_routes())
         .merge(log::open_routes())
         .routes(routes!(openapi_json))
+        .routes(routes!(asyncapi::asyncapi_json))
         .split_for_parts();
     let (guarded, guarded_api) = OpenApiRouter::new()
         .merge(documents::routes())

@@ -1,5 +1,6 @@
 //! Starts the real program as processes of its own, and speaks to it as a client would.
 
+use crate::support::messages;
 use crate::support::{self, PATIENCE, TempDir, TestDatabase, engine_options, eventually};
 use futures::{SinkExt, StreamExt};
 use kmrl_gateway::engines::{Nats, spawn_tied};
@@ -274,12 +275,16 @@ impl Socket {
             .unwrap();
     }
 
-    /// The next JSON message.
+    /// The next JSON message, which has the form that the AsyncAPI document promises.
     pub async fn next(&mut self) -> Value {
         tokio::time::timeout(PATIENCE, async {
             loop {
                 match self.0.next().await.expect("the socket ended").unwrap() {
-                    Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                    Message::Text(text) => {
+                        let message = serde_json::from_str(&text).unwrap();
+                        messages::check(&message);
+                        return message;
+                    }
                     Message::Close(frame) => panic!("closed: {frame:?}"),
                     _ => {}
                 }

@@ -14,6 +14,9 @@ mod http;
 mod live;
 mod log;
 mod openapi;
+mod past;
+mod sse;
+mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod way;

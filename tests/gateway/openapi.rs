@@ -1,8 +1,9 @@
 //! The OpenAPI document and the router name the same routes, and its paths answer.
 
 use crate::harness::{Gateway, World};
+use crate::support::messages;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -14,6 +15,8 @@ fn concrete(template: &str, id: &str) -> String {
         .replace("{id}", id)
         .replace("{user_id}", "someone")
         .replace("{matter}", "case-1")
+        .replace("{position}", "1")
+        .replace("{index}", "0")
 }
 
 async fn slug(gateway: &Gateway, method: &str, path: &str) -> (u16, String) {
@@ -21,6 +24,11 @@ async fn slug(gateway: &Gateway, method: &str, path: &str) -> (u16, String) {
     let url = format!("{}{path}", gateway.base);
     let answer = gateway.client.request(method, url).send().await.unwrap();
     let status = answer.status().as_u16();
+    let kind = answer.headers().get("content-type").cloned();
+    if kind.is_some_and(|kind| kind == "text/event-stream") {
+        // It has no end.
+        return (status, String::new());
+    }
     let body: Value = answer.json().await.unwrap_or_default();
     let slug = body["type"].as_str().unwrap_or_default().to_owned();
     (status, slug)
@@ -140,4 +148,21 @@ async fn the_documentation_page_is_served() {
     let page = gateway.get("/docs/").send().await.unwrap();
     assert_eq!(page.status(), 200);
     assert!(page.text().await.unwrap().contains("swagger-ui"));
+}
+
+#[test]
+fn a_message_of_another_form_is_found() {
+    let good = json!({"type": "checkpoint", "position": 3, "timestamp": "2026-03-01T10:00:00Z"});
+    assert_eq!(messages::check(&good), "checkpoint");
+    for (field, wrong) in [
+        ("position", json!("3")),
+        ("timestamp", json!("yesterday")),
+        ("type", json!("news")),
+        ("position", Value::Null),
+    ] {
+        let mut bad = good.clone();
+        bad[field] = wrong;
+        let found = std::panic::catch_unwind(|| messages::check(&bad));
+        assert!(found.is_err(), "{bad}");
+    }
 }

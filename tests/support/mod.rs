@@ -10,6 +10,7 @@
     reason = "each test program uses a part of this, and a test may panic"
 )]
 
+pub mod messages;
 pub mod s3;
 
 use kmrl_gateway::engines::{EngineOptions, Postgres};

@@ -39,7 +39,7 @@ fn erased(events: &[RecordedEvent]) -> BTreeSet<Uuid> {
 }
 
 /// Folds `Extracted` events; `prior` is the version of the text that each document has.
-fn texts(
+pub(crate) fn texts(
     events: &[RecordedEvent],
     prior: &BTreeMap<Uuid, i64>,
     texts: &batch::Texts,

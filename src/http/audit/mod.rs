@@ -2,6 +2,7 @@
 //! export that streams.
 
 mod answer;
+mod shown;
 mod view;
 
 use super::problem::{Problem, ProblemBody, ProblemType};
@@ -26,6 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(audit))
         .routes(routes!(document_audit))
+        .routes(routes!(shown::shown))
 }
 
 /// Parameters.

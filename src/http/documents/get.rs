@@ -7,6 +7,7 @@ use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::query::Query;
 use super::super::state::ApiState;
 use super::change::parse_id;
+use super::past::{Moment, Past};
 use super::view::Document;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -22,6 +23,11 @@ pub(super) struct GetQuery {
     /// Wait until this position can be read: one's own write.
     #[param(minimum = 0)]
     min_position: Option<i64>,
+    /// As it was at a version (`v3`), at a position of the log (`41`) or at a time (RFC 3339,
+    /// such as 2026-01-02T03:04:05Z): with what its events had said up to then. What has been
+    /// erased since is blank.
+    #[param(example = "v3")]
+    as_of: Option<String>,
 }
 
 /// One document with its text
@@ -29,11 +35,14 @@ pub(super) struct GetQuery {
     get, path = "/api/v1/documents/{id}", tag = "documents",
     params(("id" = Uuid, Path, description = "The document"), GetQuery),
     responses(
-        (status = 200, description = "The document", body = Document, headers(("ETag" = String, description = "Its version"))),
+        (status = 200, description = "The document", body = Document, headers(
+            ("ETag" = String, description = "Its version; absent once it was erased"),
+            ("Cache-Control" = String, description = "With as_of: whether it can be kept"),
+        )),
         (status = 304, description = "The client has it"),
         (status = 400, description = "The request cannot be used", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No such document", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such document, or not yet, or the moment has not come", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The position cannot be read yet, or a part does not answer", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -45,6 +54,10 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     min_position::wait(&state, query.min_position).await?;
+    if let Some(moment) = query.as_of {
+        let past = Past::load(&state, id, Moment::parse(&moment)?).await?;
+        return Ok(past.answer(&headers));
+    }
     let row = state.read.document(id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
     let tag = etag(row.version);

@@ -6,9 +6,11 @@ mod download;
 mod erasure;
 mod form;
 mod get;
+mod history;
 mod legal_holds;
 mod list;
 mod media_type;
+mod past;
 mod reprocess;
 mod statistics;
 mod status;
@@ -19,7 +21,10 @@ mod withdraw;
 
 pub(super) use change::{Changed, parse_id};
 pub(super) use correct::CorrectRequest;
+pub(super) use past::{Moment, Past};
 pub(super) use reprocess::ReprocessRequest;
+pub(super) use statistics::DocumentStatistics;
+pub(super) use view::Document;
 pub(super) use withdraw::WithdrawRequest;
 
 use super::state::ApiState;
@@ -34,6 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(statistics::statistics))
         .routes(routes!(validation_errors::validation_errors))
         .routes(routes!(get::get))
+        .routes(routes!(history::history))
         .routes(routes!(status::status))
         .routes(routes!(download::download))
         .routes(routes!(reprocess::reprocess))

@@ -7,6 +7,7 @@ use super::super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use kmrl_projections::query::Statistics;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -17,8 +18,8 @@ use utoipa::{IntoParams, ToSchema};
 pub(super) struct StatisticsQuery {}
 
 /// Counts of documents; withdrawn ones are only in `withdrawn`, erased ones only in `erased`.
-#[derive(Serialize, ToSchema)]
-pub(super) struct DocumentStatistics {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DocumentStatistics {
     total: i64,
     by_status: BTreeMap<String, i64>,
     by_source: BTreeMap<String, i64>,
@@ -36,6 +37,27 @@ pub(super) struct DocumentStatistics {
     needs_review: i64,
 }
 
+impl DocumentStatistics {
+    /// As the read model has them.
+    pub(crate) fn of(s: Statistics) -> Self {
+        Self {
+            total: s.total,
+            by_status: s.by_status,
+            by_source: s.by_source,
+            by_department: s.by_department,
+            by_language: s.by_language,
+            bytes: s.bytes,
+            pages: s.pages,
+            characters: s.characters,
+            duplicates: s.duplicates,
+            withdrawn: s.withdrawn,
+            erased: s.erased,
+            average_confidence: s.average_confidence,
+            needs_review: s.needs_review,
+        }
+    }
+}
+
 /// Counts of documents
 #[utoipa::path(
     get, path = "/api/v1/documents/statistics", tag = "documents",
@@ -51,20 +73,6 @@ pub(super) async fn statistics(
     _: Query<StatisticsQuery>,
 ) -> Result<Response, Problem> {
     let at = state.read.visible_position().await?;
-    let s = state.read.statistics().await?;
-    Ok(Touched::many(1, at).with(Json(DocumentStatistics {
-        total: s.total,
-        by_status: s.by_status,
-        by_source: s.by_source,
-        by_department: s.by_department,
-        by_language: s.by_language,
-        bytes: s.bytes,
-        pages: s.pages,
-        characters: s.characters,
-        duplicates: s.duplicates,
-        withdrawn: s.withdrawn,
-        erased: s.erased,
-        average_confidence: s.average_confidence,
-        needs_review: s.needs_review,
-    })))
+    let statistics = DocumentStatistics::of(state.read.statistics().await?);
+    Ok(Touched::many(1, at).with(Json(statistics)))
 }

@@ -3,8 +3,10 @@
 //! Pure. Refusals are said in words; which problem they become is decided in `mod.rs`.
 
 use super::update::LiveEvent;
+use kmrl_domain::event::DocumentEvent;
 use kmrl_domain::values::Status;
 use std::collections::HashSet;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 /// Documents that one connection may subscribe to at once.
@@ -46,15 +48,24 @@ impl BadQuery {
 }
 
 /// What a query asks for.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Query {
-    /// Begin after this position; `None`: from now on.
+    /// Begin after this position of the log; absent: from now on.
+    #[param(minimum = 0)]
     pub after: Option<i64>,
-    /// Only this document.
+    /// Only this document. Not where the path names one.
     pub document_id: Option<Uuid>,
+    /// Only documents of this source.
     source: Option<String>,
+    /// Only documents of this department.
     department: Option<String>,
+    /// Only what leaves a document with this status: queued, processing, processed, failed.
+    #[param(value_type = Option<String>)]
     status: Option<Status>,
+    /// Only events of this type, such as Extracted, and no progress.
+    #[param(rename = "type", value_type = Option<String>)]
+    event_type: Option<&'static str>,
 }
 
 impl Query {
@@ -74,6 +85,7 @@ impl Query {
                     let status = value.parse().map_err(|e| BadQuery::new(name, e))?;
                     query.status.replace(status).is_some()
                 }
+                "type" => query.event_type.replace(event_type(name, value)?).is_some(),
                 _ => return Err(BadQuery::unknown(name)),
             };
             if repeated {
@@ -105,6 +117,15 @@ fn position(name: &str, value: &str) -> Result<i64, BadQuery> {
 
 fn document(name: &str, value: &str) -> Result<Uuid, BadQuery> {
     Uuid::parse_str(value).map_err(|_| BadQuery::new(name, "must be a UUID"))
+}
+
+/// A word that is no type would be waited for in vain: it is refused.
+fn event_type(name: &str, value: &str) -> Result<&'static str, BadQuery> {
+    let known = DocumentEvent::TYPES.into_iter().find(|t| *t == value);
+    known.ok_or_else(|| {
+        let types = DocumentEvent::TYPES.join(", ");
+        BadQuery::new(name, format!("must be one of {types}"))
+    })
 }
 
 fn word(name: &str, value: &str) -> Result<String, BadQuery> {
@@ -155,6 +176,7 @@ impl Filter {
         let q = &self.query;
         q.document_id.is_none_or(|id| id == event.document_id)
             && q.status.is_none_or(|status| status == event.status)
+            && q.event_type.is_none_or(|t| event.event_type == Some(t))
             && q.source.as_deref().is_none_or(|s| s == &*event.source)
             && (q.department.is_none() || q.department.as_deref() == event.department.as_deref())
             && self
@@ -210,7 +232,9 @@ mod tests {
             status: Status::Processed,
             source: Arc::from("maximo"),
             department: Some(Arc::from("finance")),
+            event_type: Some("Extracted"),
             json: "{}".into(),
+            cloud_event: None,
         }
     }
 
@@ -223,6 +247,7 @@ mod tests {
             ("source", "scan"),
             ("department", "finance"),
             ("status", "failed"),
+            ("type", "Failed"),
         ])
         .unwrap();
         assert_eq!((full.after, full.document_id), (Some(12), Some(id)));
@@ -237,6 +262,7 @@ mod tests {
             &[("document_id", "1")],
             &[("status", "done")],
             &[("source", "")],
+            &[("type", "failed")],
         ];
         for pairs in refused {
             assert!(query(pairs).is_err(), "{pairs:?}");
@@ -259,7 +285,8 @@ mod tests {
         assert!(passes(&[
             ("document_id", &one),
             ("source", "maximo"),
-            ("status", "processed")
+            ("status", "processed"),
+            ("type", "Extracted")
         ]));
         assert!(passes(&[("department", "finance")]));
         for pair in [
@@ -267,6 +294,7 @@ mod tests {
             ("source", "scan"),
             ("status", "failed"),
             ("department", "legal"),
+            ("type", "Failed"),
         ] {
             assert!(!passes(&[pair]), "{pair:?}");
         }

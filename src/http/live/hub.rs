@@ -3,7 +3,7 @@
 //! Owns the tail's task, the ring, the count of connections and their end at shutdown. It must
 //! not know of HTTP or of messages.
 
-use super::catch_up::Feed;
+use super::feed::Feed;
 use super::ring::Ring;
 use super::tail::Tail;
 use crate::config::LiveSettings;
@@ -31,6 +31,8 @@ pub enum Path {
     User,
     /// `/ws/documents/{id}`
     Document,
+    /// `/api/v1/events/stream`
+    Stream,
 }
 
 /// Open connections of this process.
@@ -44,6 +46,8 @@ pub struct Connections {
     pub user: usize,
     /// By `/ws/documents/{id}`.
     pub document: usize,
+    /// By `/api/v1/events/stream`.
+    pub stream: usize,
 }
 
 /// Shared by all live connections. Cheap to clone; clones are one and the same.
@@ -56,7 +60,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     settings: LiveSettings,
     ring: Ring,
-    counts: [AtomicUsize; 3],
+    counts: [AtomicUsize; 4],
     tasks: TaskTracker,
     stop: CancellationToken,
     /// A hub that is dropped without [`LiveHub::shutdown`] leaves no task behind.
@@ -102,12 +106,14 @@ impl LiveHub {
     /// Open connections.
     #[must_use]
     pub fn connections(&self) -> Connections {
-        let [all, user, document] = self.0.counts.each_ref().map(|n| n.load(Ordering::Relaxed));
+        let [all, user, document, stream] =
+            self.0.counts.each_ref().map(|n| n.load(Ordering::Relaxed));
         Connections {
-            total: all + user + document,
+            total: all + user + document + stream,
             all,
             user,
             document,
+            stream,
         }
     }
 
@@ -163,11 +169,12 @@ pub(super) struct Place {
 
 impl Place {
     fn count(&self) -> &AtomicUsize {
-        let [all, user, document] = &self.hub.0.counts;
+        let [all, user, document, stream] = &self.hub.0.counts;
         match self.path {
             Path::All => all,
             Path::User => user,
             Path::Document => document,
+            Path::Stream => stream,
         }
     }
 }

@@ -1,36 +1,45 @@
-//! Live updates by WebSocket: `/ws`, `/ws/{user_id}` and `/ws/documents/{id}`.
+//! Live updates by WebSocket: `/ws`, `/ws/{user_id}` and `/ws/documents/{id}`; by SSE: `stream`.
 //!
 //! Owns what is checked before the upgrade. `tail` reads the log once for all connections into
-//! the `ring`; `catch_up` gives a connection what it missed and then what is new; `socket` talks
-//! to the client; `update` and `protocol` are the words, `filter` who gets which.
+//! the `ring`; a `feed` is a connection's cursor, `catch_up` what it missed and `subscription`
+//! both with a filter; `socket` and `stream` talk to clients; `update` and `protocol` are the
+//! words, `filter` who gets which.
 
-pub mod catch_up;
-pub mod filter;
-pub mod hub;
-pub mod narrator;
-pub mod protocol;
-pub mod ring;
+mod catch_up;
+mod feed;
+mod filter;
+mod hub;
+mod known;
+mod narrator;
+mod opening;
+mod protocol;
+mod ring;
 mod socket;
+mod sse;
+mod stream;
+mod subscription;
 mod tail;
-pub mod update;
+mod update;
 mod witness;
 
 pub use hub::{Connections, HubError, LiveHub, Path as LivePath};
+pub(super) use protocol::{Request, Told};
+pub(super) use update::DocumentUpdate;
 
-use super::audited::Touched;
 use super::context::Caller;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, Query as RawQuery, State, WebSocketUpgrade};
+use axum::extract::{Path, State, WebSocketUpgrade};
 use axum::response::Response;
-use filter::{Filter, Query};
-use socket::{Connection, Subscription};
+use filter::Query;
+use opening::{Pairs, bad_query, query, unavailable};
+use socket::Connection;
+use utoipa::IntoParams as _;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
-use witness::Witness;
 
 /// Frames larger than this are not even read; those between this and
 /// [`protocol::LARGEST_MESSAGE`] are read, so that the closing handshake can follow.
@@ -42,16 +51,21 @@ const WRITE_BUFFER: usize = 256 * 1024;
 /// Longest `user_id`, in bytes.
 const LONGEST_USER: usize = 128;
 
-type Pairs = Result<RawQuery<Vec<(String, String)>>, QueryRejection>;
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
-/// The three paths with their documentation.
+/// The paths with their documentation.
 #[must_use]
 pub fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(all))
         .routes(routes!(of_user))
         .routes(routes!(of_document))
+        .routes(routes!(stream::stream))
+}
+
+/// The query parameters that each of them takes.
+pub(super) fn parameters() -> Vec<Parameter> {
+    Query::into_params(|| Some(ParameterIn::Query))
 }
 
 /// Follow all documents
@@ -66,13 +80,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 /// `get_stats`.
 #[utoipa::path(
     get, path = "/ws", operation_id = "follow_all", tag = "live",
-    params(
-        ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
-        ("source" = Option<String>, Query, description = "Only documents of this source"),
-        ("department" = Option<String>, Query, description = "Only documents of this department"),
-        ("status" = Option<String>, Query, description = "Only messages with this status: queued, processing, processed, failed"),
-        ("document_id" = Option<Uuid>, Query, description = "Only this document"),
-    ),
+    params(Query),
     responses(
         (status = 101, description = "Switched to WebSocket"),
         (status = 400, description = "A query parameter is unknown or wrong"),
@@ -97,11 +105,7 @@ async fn all(
     get, path = "/ws/{user_id}", operation_id = "follow_as_user", tag = "live",
     params(
         ("user_id" = String, Path, description = "Whatever the client calls itself, up to 128 bytes"),
-        ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
-        ("source" = Option<String>, Query, description = "Only documents of this source"),
-        ("department" = Option<String>, Query, description = "Only documents of this department"),
-        ("status" = Option<String>, Query, description = "Only messages with this status: queued, processing, processed, failed"),
-        ("document_id" = Option<Uuid>, Query, description = "Only this document"),
+        Query,
     ),
     responses(
         (status = 101, description = "Switched to WebSocket"),
@@ -132,10 +136,7 @@ async fn of_user(
     get, path = "/ws/documents/{id}", operation_id = "follow_document", tag = "live",
     params(
         ("id" = Uuid, Path, description = "The document"),
-        ("after" = Option<i64>, Query, minimum = 0, description = "Begin after this position of the log; absent: from now on"),
-        ("source" = Option<String>, Query, description = "Only when it is of this source"),
-        ("department" = Option<String>, Query, description = "Only while it is of this department"),
-        ("status" = Option<String>, Query, description = "Only messages with this status: queued, processing, processed, failed"),
+        Query,
     ),
     responses(
         (status = 101, description = "Switched to WebSocket"),
@@ -173,59 +174,17 @@ async fn open(
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(ProblemType::UpgradeRequired).detail(rejection.body_text())
     })?;
-    let hub = state.live.clone();
-    let head = hub
-        .log()
-        .head()
-        .await
-        .map_err(|error| unavailable(&error))?;
-    if let Some(after) = query.after.filter(|after| *after > head) {
-        let detail = format!("position {after} is beyond the end of the log, {head}");
-        return Err(Problem::new(ProblemType::InvalidParameter).detail(detail));
-    }
-    // Before the answer: what happens once the client has it must not be missed.
-    let feed = hub.subscribe(query.after);
-    let place = hub.enter(path);
-    let touched = Touched {
-        document_id: query.document_id,
-        shown_at: Some(feed.cursor()),
-        ..Touched::default()
-    };
-    let witness = Witness::new(state.access.clone(), caller);
+    let opened = opening::open(state, path, caller, query).await?;
     let upgrade = upgrade
         .max_message_size(LARGEST_FRAME)
         .max_frame_size(LARGEST_FRAME)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER / 4)
         .max_write_buffer_size(WRITE_BUFFER);
-    Ok(touched.with(upgrade.on_upgrade(move |socket| {
+    let (hub, subscription) = (state.live.clone(), opened.subscription);
+    Ok(opened.touched.with(upgrade.on_upgrade(move |socket| {
         let tasks = hub.tasks().clone();
-        let feed = Subscription {
-            feed,
-            filter: Filter::new(query),
-            witness,
-        };
-        let connection = Connection::new(hub, place, feed, socket);
-        tasks.track_future(connection.run(head))
+        let connection = Connection::new(hub, subscription, socket);
+        tasks.track_future(connection.run(opened.head))
     })))
-}
-
-fn query(pairs: Pairs) -> Result<Query, Problem> {
-    let RawQuery(pairs) =
-        pairs.map_err(|e| Problem::new(ProblemType::InvalidParameter).detail(e.body_text()))?;
-    Query::parse(&pairs).map_err(bad_query)
-}
-
-fn bad_query(refused: filter::BadQuery) -> Problem {
-    let kind = if refused.is_unknown() {
-        ProblemType::UnknownParameter
-    } else {
-        ProblemType::InvalidParameter
-    };
-    Problem::new(kind).detail(refused.to_string())
-}
-
-fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
-    tracing::warn!(error, "a live connection cannot be opened");
-    Problem::new(ProblemType::Unavailable)
 }

@@ -4,7 +4,8 @@
 //! said depends on the log alone and a replay says the same as the live message did.
 
 use super::catch_up::of_document;
-use super::update::{self, Known, LiveEvent};
+use super::known::Known;
+use super::update::{self, LiveEvent};
 use crate::event_store::{EventLog, LogError};
 use kmrl_domain::RecordedEvent;
 use std::collections::{HashMap, VecDeque};

@@ -2,27 +2,41 @@
 //!
 //! Pure: parsing and forms only. All messages are JSON objects with a `type`.
 
+use super::super::documents::DocumentStatistics;
 use super::filter::SubscriptionRefused;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Largest message taken from a client, in bytes.
 pub const LARGEST_MESSAGE: usize = 16 * 1024;
 
 /// What a client asks.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(tag = "type")]
 pub enum Request {
     /// Tell of this document, and of no others but those subscribed to.
-    Subscribe(Uuid),
+    #[serde(rename = "subscribe_document")]
+    Subscribe {
+        /// The document.
+        document_id: Uuid,
+    },
     /// Tell of it no longer.
-    Unsubscribe(Uuid),
+    #[serde(rename = "unsubscribe_document")]
+    Unsubscribe {
+        /// The document.
+        document_id: Uuid,
+    },
     /// Answer with `pong`.
+    #[serde(rename = "ping")]
     Ping,
     /// Answer with `system_status`.
+    #[serde(rename = "get_status")]
     Status,
     /// Answer with `processing_stats`.
+    #[serde(rename = "get_stats")]
     Statistics,
 }
 
@@ -88,8 +102,8 @@ pub fn parse(text: &str) -> Result<Request, ClientFault> {
             .ok_or(ClientFault::BadDocumentId)
     };
     match said.kind.as_ref() {
-        "subscribe_document" => Ok(Request::Subscribe(id()?)),
-        "unsubscribe_document" => Ok(Request::Unsubscribe(id()?)),
+        "subscribe_document" => Ok(Request::Subscribe { document_id: id()? }),
+        "unsubscribe_document" => Ok(Request::Unsubscribe { document_id: id()? }),
         "ping" => Ok(Request::Ping),
         "get_status" => Ok(Request::Status),
         "get_stats" => Ok(Request::Statistics),
@@ -98,9 +112,9 @@ pub fn parse(text: &str) -> Result<Request, ClientFault> {
 }
 
 /// What a client is told beside `document_update`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Told<S> {
+pub(in crate::http) enum Told {
     /// On connecting and when asked for.
     SystemStatus {
         /// `operational`.
@@ -122,7 +136,7 @@ pub enum Told<S> {
     /// When asked for.
     ProcessingStats {
         /// As `/api/v1/documents/statistics`.
-        statistics: S,
+        statistics: DocumentStatistics,
         /// Now.
         #[serde(with = "time::serde::rfc3339")]
         timestamp: OffsetDateTime,
@@ -162,7 +176,7 @@ pub enum Told<S> {
     },
 }
 
-impl<S> From<ClientFault> for Told<S> {
+impl From<ClientFault> for Told {
     fn from(fault: ClientFault) -> Self {
         let (code, message) = fault.words();
         Self::Error { code, message }
@@ -172,7 +186,7 @@ impl<S> From<ClientFault> for Told<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
     use time::macros::datetime;
 
     const ID: Uuid = Uuid::from_u128(5);
@@ -181,8 +195,14 @@ mod tests {
     fn known_requests_are_read() {
         let with_id = |kind: &str| json!({"type": kind, "document_id": ID, "extra": 1}).to_string();
         let cases = [
-            (with_id("subscribe_document"), Request::Subscribe(ID)),
-            (with_id("unsubscribe_document"), Request::Unsubscribe(ID)),
+            (
+                with_id("subscribe_document"),
+                Request::Subscribe { document_id: ID },
+            ),
+            (
+                with_id("unsubscribe_document"),
+                Request::Unsubscribe { document_id: ID },
+            ),
             (with_id("ping"), Request::Ping),
             (r#"{"type":"ping"}"#.into(), Request::Ping),
             (r#"{"type":"get_status"}"#.into(), Request::Status),
@@ -192,6 +212,8 @@ mod tests {
             ),
         ];
         for (text, request) in cases {
+            let documented: Request = serde_json::from_str(&text).unwrap();
+            assert_eq!(documented, request, "{text}");
             assert_eq!(parse(&text), Ok(request), "{text}");
         }
     }
@@ -229,20 +251,13 @@ mod tests {
     #[test]
     fn what_is_told_has_the_forms_promised() {
         let timestamp = datetime!(2026-03-01 10:00 UTC);
-        let json = |told: Told<Value>| serde_json::to_value(told).unwrap();
+        let json = |told: Told| serde_json::to_value(told).unwrap();
         assert_eq!(
             json(Told::Checkpoint {
                 position: 9,
                 timestamp
             }),
             json!({"type": "checkpoint", "position": 9, "timestamp": "2026-03-01T10:00:00Z"})
-        );
-        assert_eq!(
-            json(Told::ProcessingStats {
-                statistics: json!({"total": 3}),
-                timestamp
-            }),
-            json!({"type": "processing_stats", "statistics": {"total": 3}, "timestamp": "2026-03-01T10:00:00Z"})
         );
         assert_eq!(
             json(Told::Subscribed {

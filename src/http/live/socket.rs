@@ -3,29 +3,22 @@
 //! Owns heartbeats, checkpoints on silence, the closing codes and the bound on a client that does
 //! not read. Which messages come, in which order, is the feed's business.
 
-use super::catch_up::{self, Feed, Received, ReplayError};
-use super::filter::Filter;
-use super::hub::{LiveHub, Place};
-use super::narrator::Narrator;
+use super::super::documents::DocumentStatistics;
+use super::hub::LiveHub;
 use super::protocol::{self, ClientFault, LARGEST_MESSAGE, Request, Told};
+use super::subscription::{Ended, Subscription};
 use super::update::LiveEvent;
-use super::witness::{Act, Witness};
-use crate::event_store::EventLog;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures::{SinkExt, StreamExt};
-use kmrl_projections::query::Statistics;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
-use uuid::Uuid;
 
 /// A client that takes nothing for this long is closed; it can resume by `?after=`.
 const LONGEST_WRITE: Duration = Duration::from_mins(1);
 /// For the closing handshake.
 const LONGEST_CLOSE: Duration = Duration::from_secs(2);
-/// Messages written between two flushes.
-const BATCH: usize = 64;
 /// Pings without any sign of life after which a client is closed.
 const MISSED_PONGS: u32 = 2;
 
@@ -47,23 +40,19 @@ const FAILED: End = End::Close(
     "the log cannot be read: resume by ?after=",
 );
 
-/// What a connection is told, and who keeps a record of what it asks for.
-pub(super) struct Subscription {
-    pub(super) feed: Feed,
-    pub(super) filter: Filter,
-    pub(super) witness: Witness,
+impl From<Ended> for End {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Stopped => AWAY,
+            Ended::Failed => FAILED,
+        }
+    }
 }
 
 /// One connection.
 pub(super) struct Connection {
     hub: LiveHub,
-    /// Counts this connection while it lives.
-    _place: Place,
-    feed: Feed,
-    filter: Filter,
-    witness: Witness,
-    /// Present while the log is replayed.
-    narrator: Option<Narrator>,
+    subscription: Subscription,
     socket: WebSocket,
     heartbeat: Interval,
     unanswered: u32,
@@ -72,28 +61,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(
-        hub: LiveHub,
-        place: Place,
-        subscription: Subscription,
-        socket: WebSocket,
-    ) -> Self {
-        let Subscription {
-            feed,
-            filter,
-            witness,
-        } = subscription;
+    pub(super) fn new(hub: LiveHub, subscription: Subscription, socket: WebSocket) -> Self {
         let every = hub.settings().heartbeat;
         let mut heartbeat = interval_at(Instant::now() + every, every);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             silent_at: Instant::now() + hub.settings().checkpoint,
             hub,
-            _place: place,
-            feed,
-            filter,
-            witness,
-            narrator: None,
+            subscription,
             socket,
             heartbeat,
             unanswered: 0,
@@ -106,27 +81,12 @@ impl Connection {
             Ok(()) => self.serve().await,
             Err(end) => end,
         };
-        let last = self.act("live_end", None, None);
-        self.witness.noted(last, self.hub.clock());
+        self.subscription.ended();
         self.finish(end).await;
     }
 
-    fn act(
-        &self,
-        action: &'static str,
-        document_id: Option<Uuid>,
-        refused: Option<&'static str>,
-    ) -> Act {
-        Act {
-            action,
-            document_id,
-            shown_at: self.feed.cursor(),
-            refused,
-        }
-    }
-
     async fn greet(&mut self, head: i64) -> Result<(), End> {
-        let status = status(&self.hub, head, self.feed.cursor()).await;
+        let status = status(&self.hub, head, self.subscription.cursor()).await;
         self.say(&status).await
     }
 
@@ -146,9 +106,7 @@ impl Connection {
             () = self.hub.stop().cancelled() => Err(AWAY),
             said = self.socket.next() => self.hear(said).await,
             _ = self.heartbeat.tick() => self.ping().await,
-            next = next(&self.hub, &mut self.feed, &self.filter, &mut self.narrator) => {
-                self.pass_on(next?).await
-            }
+            next = self.subscription.next() => self.pass_on(next?).await,
             () = sleep_until(self.silent_at) => self.checkpoint().await,
         }
     }
@@ -174,7 +132,7 @@ impl Connection {
     }
 
     async fn checkpoint(&mut self) -> Result<(), End> {
-        let Some(position) = self.feed.checkpoint() else {
+        let Some(position) = self.subscription.checkpoint() else {
             // Something is waiting in the ring: that will be said instead.
             self.silent_at = Instant::now() + self.hub.settings().checkpoint;
             return Ok(());
@@ -217,32 +175,37 @@ impl Connection {
             Request::Ping => return Ok(()),
             Request::Status => ("system_status", None, Ok(())),
             Request::Statistics => ("statistics", None, Ok(())),
-            Request::Subscribe(id) => ("live_subscribe", Some(*id), self.filter.subscribe(*id)),
-            Request::Unsubscribe(id) => {
-                ("live_unsubscribe", Some(*id), self.filter.unsubscribe(*id))
-            }
+            Request::Subscribe { document_id: id } => (
+                "live_subscribe",
+                Some(*id),
+                self.subscription.filter.subscribe(*id),
+            ),
+            Request::Unsubscribe { document_id: id } => (
+                "live_unsubscribe",
+                Some(*id),
+                self.subscription.filter.unsubscribe(*id),
+            ),
         };
         let taken = taken.map_err(ClientFault::Subscription);
         let refused = taken.as_ref().err().map(|fault| fault.words().0);
-        let act = self.act(action, id, refused);
-        if let Err(error) = self.witness.saw(act, self.hub.clock()).await {
+        if let Err(error) = self.subscription.saw(action, id, refused).await {
             let error: &(dyn std::error::Error + 'static) = &error;
             tracing::warn!(
                 error,
                 "a subscriber is not answered: it could not be recorded"
             );
-            if let (Request::Subscribe(id), Ok(())) = (request, &taken) {
+            if let (Request::Subscribe { document_id: id }, Ok(())) = (request, &taken) {
                 // It was subscribed just now: an error would say that it was not.
-                let _there = self.filter.unsubscribe(*id);
+                let _there = self.subscription.filter.unsubscribe(*id);
             }
             return Err(ClientFault::Unavailable);
         }
         taken
     }
 
-    async fn told(&mut self, request: &Request) -> Told<Statistics> {
+    async fn told(&mut self, request: &Request) -> Told {
         let timestamp = self.hub.clock().now();
-        let position = self.feed.cursor();
+        let position = self.subscription.cursor();
         match request {
             Request::Ping => Told::Pong { timestamp },
             Request::Status => match self.hub.log().head().await {
@@ -251,22 +214,22 @@ impl Connection {
             },
             Request::Statistics => match self.hub.read().statistics().await {
                 Ok(statistics) => Told::ProcessingStats {
-                    statistics,
+                    statistics: DocumentStatistics::of(statistics),
                     timestamp,
                 },
                 Err(error) => unavailable(&error),
             },
-            Request::Subscribe(document_id) => Told::Subscribed {
+            Request::Subscribe { document_id } => Told::Subscribed {
                 document_id: *document_id,
                 position,
             },
-            Request::Unsubscribe(document_id) => Told::Unsubscribed {
+            Request::Unsubscribe { document_id } => Told::Unsubscribed {
                 document_id: *document_id,
             },
         }
     }
 
-    async fn say(&mut self, told: &Told<Statistics>) -> Result<(), End> {
+    async fn say(&mut self, told: &Told) -> Result<(), End> {
         let json = serde_json::to_string(told).map_err(|error| {
             tracing::error!(%error, "writing a message to a subscriber");
             FAILED
@@ -317,81 +280,7 @@ impl Connection {
     }
 }
 
-/// The next messages that pass the filter: a page of the log while there is something to replay,
-/// then what the ring has. Nothing is lost when the future is dropped.
-async fn next(
-    hub: &LiveHub,
-    feed: &mut Feed,
-    filter: &Filter,
-    narrator: &mut Option<Narrator>,
-) -> Result<Vec<Arc<LiveEvent>>, End> {
-    let Some(range) = feed.replay() else {
-        *narrator = None;
-        return live(feed, filter).await;
-    };
-    let narrator = narrator.get_or_insert_with(|| Narrator::new(hub.log().clone()));
-    match replay(hub.log(), range, filter, narrator).await {
-        Ok((events, through)) => {
-            feed.replayed(through);
-            Ok(events)
-        }
-        Err(error) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "a live connection ends");
-            Err(FAILED)
-        }
-    }
-}
-
-async fn replay(
-    log: &EventLog,
-    range: (i64, i64),
-    filter: &Filter,
-    narrator: &mut Narrator,
-) -> Result<(Vec<Arc<LiveEvent>>, i64), ReplayError> {
-    let (recorded, through) = catch_up::page(log, range, filter.document()).await?;
-    let mut events = Vec::new();
-    for event in &recorded {
-        let told = narrator
-            .tell(event)
-            .await
-            .map_err(|source| ReplayError::Log {
-                after: range.0,
-                source,
-            })?;
-        events.extend(told.filter(|e| filter.passes(e)).map(Arc::new));
-    }
-    Ok((events, through))
-}
-
-async fn live(feed: &mut Feed, filter: &Filter) -> Result<Vec<Arc<LiveEvent>>, End> {
-    let mut events = Vec::new();
-    let mut received = feed.receive().await;
-    loop {
-        match received {
-            Received::Event(event) if filter.passes(&event) => events.push(event),
-            Received::Event(_) => {}
-            Received::Behind => {
-                tracing::debug!(
-                    cursor = feed.cursor(),
-                    "a subscriber fell behind and replays"
-                );
-                return Ok(events);
-            }
-            // Only when the hub is gone.
-            Received::Closed => return Err(AWAY),
-        }
-        if events.len() >= BATCH {
-            return Ok(events);
-        }
-        match feed.receive_now() {
-            Some(next) => received = next,
-            None => return Ok(events),
-        }
-    }
-}
-
-async fn status(hub: &LiveHub, head: i64, position: i64) -> Told<Statistics> {
+async fn status(hub: &LiveHub, head: i64, position: i64) -> Told {
     match hub.read().visible_position().await {
         Ok(visible_position) => Told::SystemStatus {
             status: "operational",
@@ -406,7 +295,7 @@ async fn status(hub: &LiveHub, head: i64, position: i64) -> Told<Statistics> {
     }
 }
 
-fn unavailable(error: &(dyn std::error::Error + 'static)) -> Told<Statistics> {
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Told {
     tracing::warn!(error, "a subscriber's question cannot be answered");
     ClientFault::Unavailable.into()
 }

@@ -1,0 +1,171 @@
+//! What a connection is told, by whatever protocol: replay from the log, then the ring, filtered.
+//!
+//! Owns a connection's place in the count while it lives, and its audit trail. How messages are
+//! written is the business of `socket` and `stream`.
+
+use super::catch_up::{self, ReplayError};
+use super::feed::{Feed, Received};
+use super::filter::Filter;
+use super::hub::{LiveHub, Place};
+use super::narrator::Narrator;
+use super::update::LiveEvent;
+use super::witness::{Act, Witness};
+use crate::audit::RecordError;
+use crate::event_store::EventLog;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Live messages handed out at once.
+const BATCH: usize = 64;
+
+/// Why nothing more is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The gateway shuts down.
+    Stopped,
+    /// The log cannot be read just now.
+    Failed,
+}
+
+/// One connection's cursor with what passes to it.
+pub(super) struct Subscription {
+    hub: LiveHub,
+    /// Counts this connection while it lives.
+    _place: Place,
+    feed: Feed,
+    pub(super) filter: Filter,
+    witness: Witness,
+    /// Present while the log is replayed.
+    narrator: Option<Narrator>,
+}
+
+impl Subscription {
+    pub(super) const fn new(
+        hub: LiveHub,
+        place: Place,
+        feed: Feed,
+        filter: Filter,
+        witness: Witness,
+    ) -> Self {
+        Self {
+            hub,
+            _place: place,
+            feed,
+            filter,
+            witness,
+            narrator: None,
+        }
+    }
+
+    /// Everything up to here has been told.
+    pub(super) const fn cursor(&self) -> i64 {
+        self.feed.cursor()
+    }
+
+    /// A position to resume from that leaves nothing out, when that is certain now.
+    pub(super) fn checkpoint(&mut self) -> Option<i64> {
+        self.feed.checkpoint()
+    }
+
+    /// The next messages that pass the filter: a page of the log while there is something to
+    /// replay, then what the ring has; maybe none. Nothing is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> Result<Vec<Arc<LiveEvent>>, Ended> {
+        let Some(range) = self.feed.replay() else {
+            self.narrator = None;
+            return live(&mut self.feed, &self.filter).await;
+        };
+        let log = self.hub.log();
+        let narrator = self
+            .narrator
+            .get_or_insert_with(|| Narrator::new(log.clone()));
+        match replay(log, range, &self.filter, narrator).await {
+            Ok((events, through)) => {
+                self.feed.replayed(through);
+                Ok(events)
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "a live connection ends");
+                Err(Ended::Failed)
+            }
+        }
+    }
+
+    /// Keeps a record of what the client asked for. Durable when this returns `Ok`; else it must
+    /// not be answered.
+    pub(super) async fn saw(
+        &self,
+        action: &'static str,
+        document_id: Option<Uuid>,
+        refused: Option<&'static str>,
+    ) -> Result<(), RecordError> {
+        let act = self.act(action, document_id, refused);
+        self.witness.saw(act, self.hub.clock()).await
+    }
+
+    /// Keeps a record of the end, with the position reached.
+    pub(super) fn ended(&self) {
+        let act = self.act("live_end", self.filter.document(), None);
+        self.witness.noted(act, self.hub.clock());
+    }
+
+    fn act(
+        &self,
+        action: &'static str,
+        document_id: Option<Uuid>,
+        refused: Option<&'static str>,
+    ) -> Act {
+        Act {
+            action,
+            document_id,
+            shown_at: self.feed.cursor(),
+            refused,
+        }
+    }
+}
+
+async fn replay(
+    log: &EventLog,
+    range: (i64, i64),
+    filter: &Filter,
+    narrator: &mut Narrator,
+) -> Result<(Vec<Arc<LiveEvent>>, i64), ReplayError> {
+    let (recorded, through) = catch_up::page(log, range, filter.document()).await?;
+    let mut events = Vec::new();
+    for event in &recorded {
+        let told = narrator
+            .tell(event)
+            .await
+            .map_err(|source| ReplayError::Log {
+                after: range.0,
+                source,
+            })?;
+        events.extend(told.filter(|e| filter.passes(e)).map(Arc::new));
+    }
+    Ok((events, through))
+}
+
+async fn live(feed: &mut Feed, filter: &Filter) -> Result<Vec<Arc<LiveEvent>>, Ended> {
+    let mut events = Vec::new();
+    let mut received = feed.receive().await;
+    loop {
+        match received {
+            Received::Event(event) if filter.passes(&event) => events.push(event),
+            Received::Event(_) => {}
+            Received::Behind => {
+                let cursor = feed.cursor();
+                tracing::debug!(cursor, "a subscriber fell behind and replays");
+                return Ok(events);
+            }
+            // Only when the hub is gone.
+            Received::Closed => return Err(Ended::Stopped),
+        }
+        if events.len() >= BATCH {
+            return Ok(events);
+        }
+        match feed.receive_now() {
+            Some(next) => received = next,
+            None => return Ok(events),
+        }
+    }
+}
