@@ -4,6 +4,7 @@
 //! statement for each kind of change.
 
 use super::{CURSOR, Relay, RelayError, database};
+use crate::fault_point;
 use kmrl_domain::event::DocumentEvent;
 use kmrl_domain::recorded::{DecodeError, RecordedEvent};
 use kmrl_domain::values::Priority;
@@ -134,6 +135,9 @@ impl Relay {
                 .await
                 .map_err(database("write jobs"))?;
             tx.commit().await.map_err(database("commit jobs"))?;
+            if !changes.new.is_empty() {
+                fault_point::reach("relay.after_jobs");
+            }
         }
         Ok(true)
     }

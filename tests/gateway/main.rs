@@ -8,7 +8,7 @@ mod bad_input;
 mod check;
 mod command_line;
 mod faults;
-mod harness;
+
 mod http;
 mod live;
 mod log;
@@ -16,3 +16,5 @@ mod openapi;
 #[path = "../support/mod.rs"]
 mod support;
 mod way;
+
+use support::gateway as harness;
