@@ -1,7 +1,9 @@
 //! The processes of a scene: the roles apart from each other, each killed and started by name.
 
-use crate::support::eventually;
 use crate::support::gateway::{Gateway, World};
+use crate::support::{TempDir, TestDatabase, engine_options, eventually};
+use kmrl_gateway::engines::Postgres;
+use sqlx::PgPool;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -32,19 +34,38 @@ impl Part {
 
 /// A world with its processes.
 pub struct Cast {
-    pub world: World,
+    // Before the world, which goes away last.
     parts: Vec<(Part, Gateway)>,
+    pub world: World,
     _stage: SemaphorePermit<'static>,
 }
 
 /// A world for processes that share a PostgreSQL with those of other scenes.
 pub async fn world(settings: &[(&str, &str)]) -> World {
+    with_settings(World::new().await, settings)
+}
+
+/// A world on a PostgreSQL of its own, which may be stopped.
+pub async fn own_world() -> (World, Postgres, TempDir) {
+    let dir = TempDir::new("own-pg");
+    let postgres = Postgres::start(&engine_options(dir.path())).await.unwrap();
+    let url = postgres.database_url().to_owned();
+    let pool = PgPool::connect(&url).await.unwrap();
+    kmrl_gateway::event_store::migrate(&pool).await.unwrap();
+    let world = World::on(TestDatabase { pool, url }).await;
+    (with_settings(world, &[]), postgres, dir)
+}
+
+fn with_settings(mut world: World, settings: &[(&str, &str)]) -> World {
     let few = [
         ("KMRL_DATABASE_MAX_CONNECTIONS", "5"),
-        ("KMRL_JOBS_WORKERS", "2"),
+        // One job at a time: it is known what a kill interrupts.
+        ("KMRL_JOBS_WORKERS", "1"),
         ("KMRL_LOG_CHECKPOINT_EVERY", "1"),
     ];
-    World::with(&[&few, settings].concat()).await
+    let all = few.iter().chain(settings);
+    world.settings = all.map(|(k, v)| ((*k).into(), (*v).into())).collect();
+    world
 }
 
 /// Waits for a place on the stage.
@@ -75,8 +96,12 @@ impl Cast {
             (part, cast.command(part, at))
         });
         // The api answers once the projector has made the read models: all start together.
-        let starting = commands
-            .map(|(part, command)| (part, tokio::task::spawn_blocking(|| Gateway::spawn(command))));
+        let starting = commands.map(|(part, command)| {
+            (
+                part,
+                tokio::task::spawn_blocking(|| Gateway::spawn(command)),
+            )
+        });
         for (part, started) in starting {
             cast.parts.push((part, started.await.unwrap()));
         }
@@ -136,14 +161,22 @@ impl Cast {
         }
     }
 
+    /// Whether a part is not there.
+    pub fn lacks(&mut self) -> bool {
+        Part::ALL.into_iter().any(|part| !self.lives(part))
+    }
+
+    fn lives(&mut self, part: Part) -> bool {
+        let parts = &mut self.parts;
+        parts
+            .iter_mut()
+            .any(|(p, gateway)| *p == part && gateway.ended().is_none())
+    }
+
     /// Starts again what has died.
     pub async fn revive(&mut self) {
         for part in Part::ALL {
-            let lives = self
-                .parts
-                .iter_mut()
-                .any(|(p, gateway)| *p == part && gateway.ended().is_none());
-            if !lives {
+            if !self.lives(part) {
                 assert!(self.start(part, None).await);
             }
         }

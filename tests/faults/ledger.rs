@@ -125,6 +125,18 @@ impl Ledger {
         }
     }
 
+    /// One of the documents that were accepted, if there is any.
+    pub fn document(&self, number: usize) -> Option<String> {
+        let all = self.documents();
+        all.get(number % all.len().max(1)).cloned()
+    }
+
+    /// Takes over what another client sent and was told.
+    pub fn append(&mut self, mut other: Self) {
+        self.sent.append(&mut other.sent);
+        self.reads.append(&mut other.reads);
+    }
+
     /// Documents that were accepted.
     pub fn documents(&self) -> Vec<String> {
         let is_upload = |s: &&Sent| matches!(s.what, What::Upload { .. }) && s.accepted;

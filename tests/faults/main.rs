@@ -4,8 +4,13 @@
 #![cfg(test)]
 
 mod cast;
+mod connections;
+mod engines;
 mod kills;
 mod ledger;
+mod many;
+mod soak;
+mod stores;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdict;

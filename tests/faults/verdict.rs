@@ -34,7 +34,7 @@ pub async fn verify(cast: &Cast, ledger: &Ledger, leaves: Leaves) {
 }
 
 /// Every document in the log has ended, also those whose upload was not answered.
-async fn settle(api: &Gateway, world: &World, ledger: &Ledger) {
+pub async fn settle(api: &Gateway, world: &World, ledger: &Ledger) {
     let in_log: Vec<String> = sqlx::query_scalar(
         "SELECT aggregate_id FROM events \
          WHERE aggregate_type = 'document' AND event_type = 'Uploaded'",

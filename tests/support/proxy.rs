@@ -130,13 +130,13 @@ impl Control {
     /// How many of so many bytes may pass. The plan is over once it has cut.
     fn spend(&self, count: usize) -> usize {
         let wanted = i64::try_from(count).unwrap();
-        let spent = self
-            .left
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| match left {
-                NEVER => None,
-                left if left < wanted => Some(NEVER),
-                left => Some(left - wanted),
-            });
+        let spent =
+            self.left
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| match left {
+                    NEVER => None,
+                    left if left < wanted => Some(NEVER),
+                    left => Some(left - wanted),
+                });
         match spent {
             Ok(left) if left < wanted => usize::try_from(left).unwrap(),
             _ => count,
