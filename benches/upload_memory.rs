@@ -12,12 +12,10 @@
     reason = "a benchmark ends at its first error, prints its table and uses a part of the harness"
 )]
 
-#[path = "../tests/gateway/harness.rs"]
-mod harness;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use harness::{Gateway, KEY, World};
+use support::gateway::{Gateway, KEY, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const UPLOADS: usize = 16;
