@@ -3,10 +3,10 @@
 
 use crate::cast::Cast;
 use crate::ledger::{Ledger, Sent, What};
-use crate::support::eventually;
 use crate::support::gateway::{Gateway, World};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// What a fault may leave until it is mended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub enum Leaves {
     HalfRemoved,
 }
 
+/// Longest that work which was interrupted may take to end: a job whose message was lost again and
+/// again waits up to 64 times the acknowledgement time (3 s here) to be published anew.
+const SETTLING: Duration = Duration::from_secs(240);
 const ORPHAN: &str = "no event names the object";
 const HALF_REMOVED: &str = "the removal of the bytes was cut short";
 
@@ -46,18 +49,35 @@ pub async fn settle(api: &Gateway, world: &World, ledger: &Ledger) {
     for id in ledger.documents() {
         assert!(in_log.contains(&id), "{id} was accepted and is not there");
     }
+    let began = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
     for id in in_log {
-        eventually(&format!("document {id} ends"), || async {
-            let path = format!("/api/v1/documents/{id}");
-            let answer = api.get(&path).send().await.ok()?;
-            let document: Value = answer.json().await.ok()?;
-            let status = document["status"].as_str()?;
-            ["processed", "failed", "withdrawn"]
-                .contains(&status)
-                .then_some(())
-        })
-        .await;
+        while !has_ended(api, &id).await {
+            let waited = began.elapsed() < SETTLING;
+            assert!(waited, "{id} does not end: {:?}", jobs(world).await);
+            ticks.tick().await;
+        }
     }
+    if began.elapsed() > SETTLING / 8 {
+        println!("settled after {:.0} s", began.elapsed().as_secs_f32());
+    }
+}
+
+async fn has_ended(api: &Gateway, id: &str) -> bool {
+    let path = format!("/api/v1/documents/{id}");
+    let Ok(answer) = api.get(&path).send().await else {
+        return false;
+    };
+    let document: Value = answer.json().await.unwrap_or_default();
+    let status = document["status"].as_str().unwrap_or_default();
+    ["processed", "failed", "withdrawn"].contains(&status)
+}
+
+/// The jobs that are not over, for the message of a failure.
+async fn jobs(world: &World) -> Vec<String> {
+    let sql = "SELECT to_jsonb(j)::text FROM jobs j WHERE status IN ('queued', 'running')";
+    let query = sqlx::query_scalar(sql).fetch_all(&world.database.pool);
+    query.await.unwrap()
 }
 
 /// Each upload and command is in the log once, and each document has one end.
