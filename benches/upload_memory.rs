@@ -4,10 +4,7 @@
 //! (`VmRSS`) before them, in MiB. Linux only. Run with `cargo bench --bench upload_memory`.
 
 #![expect(
-    dead_code,
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a benchmark ends at its first error, prints its table and uses a part of the harness"
 )]

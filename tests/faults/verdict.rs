@@ -70,7 +70,8 @@ async fn has_ended(api: &Gateway, id: &str) -> bool {
     };
     let document: Value = answer.json().await.unwrap_or_default();
     let status = document["status"].as_str().unwrap_or_default();
-    ["processed", "failed", "withdrawn"].contains(&status)
+    // What is withdrawn stays as it is.
+    ["processed", "failed"].contains(&status) || document["withdrawal_reason"].is_string()
 }
 
 /// The jobs that are not over, for the message of a failure.
