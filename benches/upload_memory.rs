@@ -4,20 +4,15 @@
 //! (`VmRSS`) before them, in MiB. Linux only. Run with `cargo bench --bench upload_memory`.
 
 #![expect(
-    dead_code,
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a benchmark ends at its first error, prints its table and uses a part of the harness"
 )]
 
-#[path = "../tests/gateway/harness.rs"]
-mod harness;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use harness::{Gateway, KEY, World};
+use support::gateway::{Gateway, KEY, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const UPLOADS: usize = 16;

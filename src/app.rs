@@ -265,7 +265,7 @@ impl Parts {
             .map_err(start("connecting to NATS"))?;
         let prefix = &settings.nats.prefix;
         let signals = Signals::connect(client.clone(), prefix);
-        let queue = NatsQueue::open(client, prefix, settings.jobs.ack_wait)
+        let queue = patiently(|| NatsQueue::open(client.clone(), prefix, settings.jobs.ack_wait))
             .await
             .map_err(start("opening the job queue"))?;
         let (blobs, spool) = open_blobs(settings).await?;

@@ -30,3 +30,5 @@ pub mod removal;
 pub mod signals;
 pub mod spool;
 pub mod work;
+
+pub use kmrl_projections::fault_point;

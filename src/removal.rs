@@ -10,6 +10,7 @@
 //!
 //! A removal cut short leaves its mark; [`Removals::finish`] goes on with it.
 
+use crate::fault_point;
 use crate::ports::{BlobError, BlobStore, Ids, Spooled, blob_key};
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -85,6 +86,7 @@ impl Removals {
         match self.mark(sha256).await? {
             Marked::KeptFor(documents) => Ok(Removed::KeptFor(documents)),
             Marked::As(mark) => {
+                fault_point::reach("removal.after_mark");
                 self.delete(sha256, &mark).await?;
                 Ok(Removed::Gone)
             }
@@ -213,6 +215,7 @@ impl Removals {
             return Ok(());
         }
         self.blobs.delete(&blob_key(sha256)).await?;
+        fault_point::reach("removal.after_delete");
         sqlx::query("UPDATE claims SET aggregate_id = $3 WHERE kind = 'blob' AND value = $1 AND aggregate_id = $2")
             .bind(sha256)
             .bind(mark)

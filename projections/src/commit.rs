@@ -5,6 +5,7 @@
 
 use crate::batch::{Batch, Texts};
 use crate::error::ProjectionError;
+use crate::fault_point;
 use crate::fold::{self, Rejected};
 use crate::model::Model;
 use crate::registry::Generation;
@@ -109,7 +110,15 @@ impl Work<'_> {
         .bind(self.batch.end())
         .execute(&mut *tx)
         .await?;
+        let is_live = self.generation.is_live();
+        fault_point::reach(match is_live {
+            true => "projector.in_batch",
+            false => "rebuild.in_batch",
+        });
         tx.commit().await?;
+        if is_live {
+            fault_point::reach("projector.after_commit");
+        }
         Ok(Committed::Applied)
     }
 

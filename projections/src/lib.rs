@@ -9,6 +9,7 @@ mod commit;
 mod compare;
 mod counters;
 mod error;
+pub mod fault_point;
 mod fold;
 mod model;
 mod models;

@@ -6,6 +6,7 @@
 use crate::batch::{Batch, Reader};
 use crate::commit::{Committed, commit};
 use crate::error::ProjectionError;
+use crate::fault_point;
 use crate::model::Model;
 use crate::registry::{self, Generation};
 use crate::runner::{Projector, model};
@@ -72,6 +73,7 @@ impl Projector {
             self.fill(model, &mut generation, i64::MAX, progress)
                 .await?;
             registry::analyze(&self.pool, model, &generation).await?;
+            fault_point::reach("rebuild.before_swap");
             let shown = registry::swap(&self.pool, model, generation.generation).await?;
             if let Some(previous) = shown {
                 return Ok(RebuildReport {

@@ -8,6 +8,7 @@
 //! them is slowed down and then turned away, and takes no place from those who hold a key.
 
 use crate::event_store::{Append, AppendError, CommandMetadata, NewEvent, PostgresEventStore};
+use crate::fault_point;
 use crate::ports::Ids;
 use kmrl_domain::access::{self, AccessRecord, AccessRecorded};
 use std::collections::VecDeque;
@@ -279,6 +280,7 @@ impl Scribe {
         };
         match self.store.append(append).await {
             Ok(appended) => {
+                fault_point::reach("recorder.after_commit");
                 self.version = appended.version;
                 Ok(())
             }

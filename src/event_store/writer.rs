@@ -15,6 +15,7 @@
 
 use super::batch::{self, Command, Outcome, Sending};
 use super::types::AppendError;
+use crate::fault_point;
 use crate::signals::Signals;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres};
@@ -147,10 +148,14 @@ impl Writer {
             batch: self.batch,
             again,
         };
+        fault_point::reach("append.before_statement");
         let statement = batch::append(&mut connection, sending, commands);
         let result = tokio::time::timeout(STATEMENT_LIMIT, statement)
             .await
             .unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())));
+        if result.is_ok() {
+            fault_point::reach("append.after_commit");
+        }
         if matches!(&result, Err(error) if is_transient(error)) {
             connection.close_on_drop();
         } else {

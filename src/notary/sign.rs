@@ -8,6 +8,7 @@ use super::copies::{Copies, CopyError, checkpoint_key};
 use super::key::{KeyError, signing_key};
 use super::tree::{SignedCheckpoint, TreeError, latest, nodes, peaks};
 use crate::config::NotarySettings;
+use crate::fault_point;
 use crate::ports::{BlobStore, Clock, Ids};
 use crate::proof::Hash;
 use crate::proof::checkpoint::{Checkpoint, CheckpointError};
@@ -130,7 +131,9 @@ impl Notary {
             let end = head.min((size / TILE) * TILE + STEP);
             let root = self.grow(connection, before.as_ref(), end).await?;
             let signed = self.sign(&key, before.as_ref(), end, root).await?;
+            fault_point::reach("notary.after_note");
             insert(connection, &signed).await?;
+            fault_point::reach("notary.before_commit");
             transaction.commit().await?;
             if end == head {
                 return Ok(Some(signed));
@@ -170,6 +173,7 @@ impl Notary {
                 }
             }
             self.copies.put_tile(index, &leaves, until).await?;
+            fault_point::reach("notary.after_tile");
             if width == TILE {
                 insert_nodes(connection, index, tree::root(&leaves)).await?;
             }

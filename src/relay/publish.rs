@@ -5,6 +5,7 @@
 //! finds the job claimed. The mark counts only for the publication it was made for.
 
 use super::{Relay, RelayError, database};
+use crate::fault_point;
 use crate::ports::JobMessage;
 use kmrl_domain::values::Priority;
 use sqlx::Row;
@@ -30,6 +31,7 @@ impl Relay {
                 .filter_map(|(job, result)| result.is_ok().then_some(job))
                 .collect();
             if !kept.is_empty() {
+                fault_point::reach("relay.after_publish");
                 self.mark(&kept)
                     .await
                     .map_err(database("mark jobs as published"))?;

@@ -4,6 +4,7 @@
 //! statement for each kind of change.
 
 use super::{CURSOR, Relay, RelayError, database};
+use crate::fault_point;
 use kmrl_domain::event::DocumentEvent;
 use kmrl_domain::recorded::{DecodeError, RecordedEvent};
 use kmrl_domain::values::Priority;
@@ -142,6 +143,9 @@ impl Relay {
                 .await
                 .map_err(database("write jobs"))?;
             tx.commit().await.map_err(database("commit jobs"))?;
+            if !changes.new.is_empty() {
+                fault_point::reach("relay.after_jobs");
+            }
         }
         Ok(true)
     }
@@ -168,10 +172,12 @@ async fn insert(tx: &mut Transaction<'_, Postgres>, jobs: &[NewJob]) -> Result<(
         return Ok(());
     }
     // A job that is there already was made of the same event, before the cursor was set back.
+    // The log's time never goes back, so it may be ahead of a clock that was: nobody waits for that.
     sqlx::query(
         "INSERT INTO jobs (id, document_id, run, priority, status, due_at, correlation_id,
                            traceparent, created_at)
-         SELECT id, document_id, run, priority, 'queued', at, correlation_id, traceparent, at
+         SELECT id, document_id, run, priority, 'queued', least(at, now()), correlation_id,
+                traceparent, at
          FROM unnest($1::bigint[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[],
                      $7::timestamptz[])
               AS t (id, document_id, run, priority, correlation_id, traceparent, at)

@@ -6,6 +6,7 @@
 use super::claim::{Claim, Claimed};
 use super::record::Recorder;
 use super::{Outcome, Worker, extract};
+use crate::fault_point;
 use crate::ports::{Delivery, JobMessage};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -66,6 +67,7 @@ async fn hold(
     delivery: Box<dyn Delivery>,
     abandon: &CancellationToken,
 ) -> (Outcome, Box<dyn Delivery>) {
+    fault_point::reach("worker.after_claim");
     let started = AtomicBool::new(false);
     let (ended, lost) = (CancellationToken::new(), CancellationToken::new());
     let work = async {

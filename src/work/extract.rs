@@ -11,6 +11,7 @@ use super::fetch::{self, Source, reason};
 use super::pause::Backoff;
 use super::record::{Recorder, Start};
 use super::{Outcome, Worker, progress};
+use crate::fault_point;
 use crate::ports::{BlobError, ExtractFailure, ExtractRequest, JobMessage};
 use crate::spool::Spooled;
 use kmrl_domain::command::RetryPolicy;
@@ -41,6 +42,7 @@ pub(super) async fn attempt(
     if let Start::Not(outcome) = recorder.start().await? {
         return Ok(outcome);
     }
+    fault_point::reach("worker.after_started");
     let again = worker.settings.backoff(claim.excused);
     let file = match fetched {
         Ok(file) => file,
@@ -67,6 +69,7 @@ pub(super) async fn attempt(
     if let Err(reason) = store(worker, &artefact).await? {
         return recorder.failed(reason, again).await;
     }
+    fault_point::reach("worker.after_text");
     recorder
         .extracted(artefact.command(attempt, worker.clock.now()))
         .await

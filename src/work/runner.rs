@@ -3,6 +3,7 @@
 
 use super::attempt::deliver;
 use super::{Outcome, Worker};
+use crate::fault_point;
 use crate::ports::{Delivery, QueueError};
 use crate::signals::FLOOR;
 use std::sync::Arc;
@@ -92,6 +93,7 @@ async fn one(worker: &Worker, delivery: Box<dyn Delivery>, abandon: &Cancellatio
     );
     async {
         let (outcome, delivery) = deliver(worker, delivery, abandon).await;
+        fault_point::reach("worker.after_outcome");
         let told = match outcome {
             Outcome::Done => delivery.ack().await,
             Outcome::RetryAfter(wait) => delivery.nak(wait).await,

@@ -9,7 +9,7 @@ mod check;
 mod command_line;
 mod erasure;
 mod faults;
-mod harness;
+
 mod http;
 mod live;
 mod log;
@@ -20,3 +20,5 @@ mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod way;
+
+use support::gateway as harness;

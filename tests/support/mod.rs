@@ -10,7 +10,9 @@
     reason = "each test program uses a part of this, and a test may panic"
 )]
 
+pub mod gateway;
 pub mod messages;
+pub mod proxy;
 pub mod s3;
 
 use kmrl_gateway::engines::{EngineOptions, Postgres};

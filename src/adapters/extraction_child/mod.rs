@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use self::lines::{Lines, Nonsense, parse};
 use self::outcome::{Outcome, Stop};
 use crate::extraction_child::{Handover, Line, SUBCOMMAND};
+use crate::fault_point;
 use crate::ports::{ExtractFailure, ExtractRequest, Extractor};
 
 /// Processor time that a child gets beyond its hard limit in real time, in seconds: the clock on
@@ -102,6 +103,7 @@ impl Extractor for ExtractionChild {
         let child = self
             .spawn(&input, document.into_std().await)
             .map_err(ExtractFailure::Io)?;
+        fault_point::reach("worker.in_extraction");
         Reading::new(child, &input, progress)
             .map_err(ExtractFailure::Io)?
             .run()

@@ -13,6 +13,7 @@ use super::media_type;
 use super::view::{Accepted, Document};
 use crate::commands::{CommandError, CommandOptions, Executed};
 use crate::event_store::Idempotency;
+use crate::fault_point;
 use crate::ports::{Spooled, blob_key};
 use axum::Json;
 use axum::extract::multipart::MultipartRejection;
@@ -75,6 +76,7 @@ pub(super) async fn upload(
     let mut seen = Seen::default();
     match form::read(&state, multipart, &mut seen).await {
         Ok(form) => {
+            fault_point::reach("upload.after_spool");
             let size = form.file.size;
             let source = form.source.clone();
             let answer = accept(&state, &caller, key, form).await;
@@ -112,6 +114,7 @@ async fn accept(
     };
     let idempotency = key.map(|key| fingerprint(caller, key, &form));
     state.blobs.put(&blob.key, &form.file).await?;
+    fault_point::reach("upload.after_blob");
     let (id, at) = (state.ids.new_id(), state.clock.now());
     let private = PrivatePart::seal(
         state.ids.salt(),

@@ -1,6 +1,6 @@
 //! Starts the real program as processes of its own, and speaks to it as a client would.
 
-use crate::support::messages;
+use super::messages;
 use crate::support::{self, PATIENCE, TempDir, TestDatabase, engine_options, eventually};
 use futures::{SinkExt, StreamExt};
 use kmrl_gateway::engines::{Nats, spawn_tied};
@@ -9,7 +9,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
@@ -61,16 +61,21 @@ impl World {
 
     /// Runs a subcommand on this database and data folder to its end.
     pub fn tool(&self, arguments: &[&str]) -> std::process::Output {
-        Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"))
+        self.tool_command(arguments).output().unwrap()
+    }
+
+    /// How a subcommand is run.
+    pub fn tool_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"));
+        command
             .args(arguments)
             .env("KMRL_API_KEY", KEY)
             .env("KMRL_DATA_DIR", self.data.path())
             .env("DATABASE_URL", &self.database.url)
             .env("NATS_URL", self.nats.nats_url())
             .envs(self.settings.iter().cloned())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+            .stdin(Stdio::null());
+        command
     }
 
     /// Does something in the database that no program of ours would do.
@@ -120,16 +125,20 @@ pub struct Gateway {
 
 impl Gateway {
     pub fn spawn(command: Command) -> Self {
+        Self::try_spawn(command).expect("the gateway did not start; its log is above")
+    }
+
+    /// Starts it; how it ended, when it ended before it served.
+    pub fn try_spawn(command: Command) -> Result<Self, ExitStatus> {
         let mut child = spawn_tied(command, libc::SIGKILL).unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let rest = line.trim().strip_prefix("address")?;
-                Some(rest.trim().to_owned())
-            })
-            .expect("the gateway did not start; its log is above");
+        let base = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let rest = line.trim().strip_prefix("address")?;
+            Some(rest.trim().to_owned())
+        });
+        let Some(base) = base else {
+            return Err(child.wait().unwrap());
+        };
         // Keep the pipe drained so that the program never blocks on it.
         std::thread::spawn(move || lines.for_each(drop));
         let mut headers = HeaderMap::new();
@@ -139,11 +148,16 @@ impl Gateway {
             .timeout(PATIENCE)
             .build()
             .unwrap();
-        Self {
+        Ok(Self {
             child,
             base,
             client,
-        }
+        })
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     pub fn pid(&self) -> u32 {
