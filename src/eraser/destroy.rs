@@ -74,6 +74,7 @@ impl Eraser {
             return Ok(true);
         }
         self.delete_private_parts(id).await?;
+        self.forget_fingerprints(id).await?;
         self.delete_texts(id).await?;
         for key in &content.texts {
             self.delete_named_text(id, key).await?;
@@ -129,6 +130,21 @@ impl Eraser {
             .map_err(database("delete private parts"))
     }
 
+    /// Fingerprints of requests with an idempotency key are digests without a salt, from which a short
+    /// file name could be guessed. A repetition goes on being answered as the first time.
+    async fn forget_fingerprints(&self, id: Uuid) -> Result<(), EraserError> {
+        sqlx::query(
+            "UPDATE command_keys SET fingerprint = '' \
+             WHERE aggregate_type = $1 AND aggregate_id = $2 AND key LIKE 'http:%'",
+        )
+        .bind(document::TYPE)
+        .bind(id.to_string())
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(database("forget fingerprints"))
+    }
+
     /// Deletes everything below the document's own prefix.
     async fn delete_texts(&self, id: Uuid) -> Result<(), BlobError> {
         let prefix = text_prefix(id);
@@ -153,7 +169,7 @@ impl Eraser {
         }
         let shared: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM events x WHERE x.event_type = 'Extracted' \
-             AND x.payload -> 'text' ->> 'key' = $1 AND x.aggregate_id <> $2 \
+             AND es_readable(x.payload) -> 'text' ->> 'key' = $1 AND x.aggregate_id <> $2 \
              AND NOT EXISTS (SELECT 1 FROM events e WHERE e.aggregate_type = x.aggregate_type \
                  AND e.aggregate_id = x.aggregate_id AND e.event_type = 'Erased'))",
         )

@@ -562,6 +562,15 @@ async fn an_upload_repeated_after_the_erasure_does_not_bring_the_bytes_back() {
     let id = first["id"].as_str().unwrap();
     gateway.finished(id).await;
     erase(&gateway, id).await;
+    // Nor is there a digest left from which the name could be guessed.
+    let fingerprints: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT fingerprint FROM command_keys WHERE key LIKE 'http:%' AND aggregate_id = $1",
+    )
+    .bind(id)
+    .fetch_all(&world.database.pool)
+    .await
+    .unwrap();
+    assert!(!fingerprints.is_empty() && fingerprints.iter().all(Vec::is_empty));
     let again = done(upload().await.unwrap(), StatusCode::ACCEPTED).await;
     assert_eq!(
         (&again["id"], &again["original_filename"]),
