@@ -115,7 +115,9 @@ impl Check {
                         key: difference.subject.clone(),
                         size: 0,
                     };
-                    self.reconciler.remove(&orphan).await?
+                    // Also when the gateway itself was quicker.
+                    self.reconciler.remove(&orphan).await?;
+                    true
                 }
                 _ => false,
             };

@@ -1,7 +1,6 @@
 //! Jobs against the log: each run that events ask for has one job, one ending, and they agree.
 
 use super::{Check, CheckError, Difference};
-use std::collections::HashSet;
 
 const AREA: &str = "jobs";
 const MISSING: &str = "the run has neither an ending nor a job";
@@ -56,21 +55,21 @@ const MENDS: [(&str, &str); 3] = [
          SELECT position, document_id, run, priority, 'queued', now(), \
                 correlation_id, traceparent, recorded_at \
          FROM compared WHERE position = ANY($1::bigint[]) AND endings = 0 \
-         ON CONFLICT DO NOTHING RETURNING id::text",
+         ON CONFLICT DO NOTHING",
     ),
     (
         STILL_OPEN,
         "UPDATE jobs SET status = CASE WHEN c.has_failed THEN 'failed' ELSE 'done' END, \
                 lease_until = NULL \
          FROM compared c WHERE jobs.id = c.position AND c.position = ANY($1::bigint[]) \
-           AND c.endings > 0 AND jobs.status IN ('queued', 'running') RETURNING jobs.id::text",
+           AND c.endings > 0 AND jobs.status IN ('queued', 'running')",
     ),
     (
         ENDED_EARLY,
         "UPDATE jobs SET status = 'queued', due_at = now(), published_at = NULL, \
                 published = published + 1, lease_until = NULL, worker = NULL \
          FROM compared c WHERE jobs.id = c.position AND c.position = ANY($1::bigint[]) \
-           AND c.endings = 0 AND jobs.status IN ('done', 'failed', 'cancelled') RETURNING jobs.id::text",
+           AND c.endings = 0 AND jobs.status IN ('done', 'failed', 'cancelled')",
     ),
 ];
 
@@ -109,14 +108,14 @@ impl Check {
                 continue;
             }
             // All at once: each statement reads the log once. Runs that ended meanwhile are left.
-            let mended: Vec<String> = sqlx::query_scalar(&format!("{RUNS} {statement}"))
+            sqlx::query(&format!("{RUNS} {statement}"))
                 .bind(&positions)
-                .fetch_all(&self.pool)
+                .execute(&self.pool)
                 .await?;
-            let mended: HashSet<String> = mended.into_iter().collect();
-            for difference in found.iter_mut().filter(is_it) {
-                difference.repaired = mended.contains(&difference.subject);
-            }
+            found
+                .iter_mut()
+                .filter(is_it)
+                .for_each(|d| d.repaired = true);
         }
         Ok(())
     }

@@ -98,9 +98,9 @@ impl Difference {
         }
     }
 
-    /// The same thing is wrong of the same.
-    fn is_like(&self, other: &Self) -> bool {
-        (self.problem, &self.subject) == (other.problem, &other.subject)
+    /// What is wrong of what, mended or not.
+    fn what(&self) -> (&'static str, &str) {
+        (self.problem, &self.subject)
     }
 }
 
@@ -187,11 +187,13 @@ impl Check {
                 break;
             }
             let (_, left) = self.look(area, progress).await?;
+            let stay: HashSet<_> = left.iter().map(Difference::what).collect();
             for difference in &mut all {
-                difference.repaired &= !left.iter().any(|l| l.is_like(difference));
+                difference.repaired &= !stay.contains(&difference.what());
             }
-            let is_new = |d: &Difference| !all.iter().any(|a| a.is_like(d));
-            found = left.into_iter().filter(is_new).collect();
+            let known: HashSet<_> = all.iter().map(Difference::what).collect();
+            let is_new = |d: &&Difference| !known.contains(&d.what());
+            found = left.iter().filter(is_new).cloned().collect();
             if found.is_empty() {
                 break;
             }
@@ -219,6 +221,7 @@ impl Check {
         }
     }
 
+    /// Tries what is safe, and marks what it tried; whether it is gone, the next look says.
     async fn mend(&self, area: &'static str, found: &mut [Difference]) -> Result<(), CheckError> {
         match area {
             "log" => self.mend_log(found).await,
