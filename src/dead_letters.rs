@@ -136,10 +136,11 @@ const ALL: &str = "SELECT projection, document_id, position, parked_at AS at, er
      SELECT NULL, d.id, d.position, e.recorded_at, \
             coalesce(d.error ->> 'code', '') || ': ' || coalesce(d.error ->> 'detail', ''), d.error ->> 'code' \
      FROM read.documents d JOIN events e USING (position) \
-     WHERE d.status = 'failed' AND d.withdrawn_at IS NULL";
+     WHERE d.status = 'failed' AND d.withdrawn_at IS NULL AND d.erased_at IS NULL";
 
 impl DeadLetters {
-    /// At most `limit` before a position and id, newest first.
+    /// Some `limit` before a position, newest first: a few more when several are at the last one's
+    /// position, so that a page never ends between them. None are left if there are fewer.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -149,11 +150,16 @@ impl DeadLetters {
         limit: i64,
     ) -> Result<Vec<DeadLetter>, sqlx::Error> {
         let sql = format!(
-            "SELECT * FROM ({ALL}) l WHERE position < $1 ORDER BY position DESC, projection LIMIT $2"
+            "SELECT * FROM (SELECT * FROM ({ALL}) l WHERE position < $1 \
+                            AND (projection IS NULL OR projection = ANY($3)) \
+                            ORDER BY position DESC FETCH FIRST $2 ROWS WITH TIES) page \
+             ORDER BY position DESC, projection"
         );
         let rows: Vec<Row> = sqlx::query_as(&sql)
             .bind(before.unwrap_or(i64::MAX))
             .bind(limit)
+            // Those of read models that this program does not know are another's to replay.
+            .bind(&NAMES[..])
             .fetch_all(&self.pool)
             .await?;
         Ok(rows.into_iter().filter_map(letter).collect())

@@ -44,6 +44,13 @@ pub struct Orphan {
     pub size: u64,
 }
 
+/// How far a round came, so that one that was cut short is gone on with.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    prefix: usize,
+    after: Option<String>,
+}
+
 /// Why reconciling stopped. Nothing was removed that should not be; the next time goes on.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
@@ -62,6 +69,7 @@ pub enum ReconcileError {
 pub async fn run(reconciler: Reconciler, every: Duration, shutdown: CancellationToken) {
     let mut ticks = interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut place = Place::default();
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -69,7 +77,7 @@ pub async fn run(reconciler: Reconciler, every: Duration, shutdown: Cancellation
         }
         let round = tokio::select! {
             () = shutdown.cancelled() => return,
-            round = reconciler.round() => round,
+            round = reconciler.go_on(&mut place) => round,
         };
         match round {
             Ok(0) => tracing::debug!("no orphan was found"),
@@ -88,20 +96,33 @@ impl Reconciler {
     /// # Errors
     /// When the database or the object store does not answer.
     pub async fn round(&self) -> Result<usize, ReconcileError> {
+        self.go_on(&mut Place::default()).await
+    }
+
+    /// As [`round`](Self::round), from a place on. Where it stops early is the page that it goes on
+    /// with, so that an object store that fails now and then is still gone through to its end.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`].
+    pub async fn go_on(&self, place: &mut Place) -> Result<usize, ReconcileError> {
         let mut removed = self.removals.finish().await?;
-        for prefix in PREFIXES {
-            let mut after = None;
-            loop {
-                let (orphans, next) = self.page(prefix, after.as_deref()).await?;
-                for orphan in &orphans {
-                    removed += usize::from(self.remove(orphan).await?);
-                }
-                match next {
-                    Some(key) => after = Some(key),
-                    None => break,
-                }
+        while let Some(prefix) = PREFIXES.get(place.prefix) {
+            let (orphans, next) = self.page(prefix, place.after.as_deref()).await?;
+            for orphan in &orphans {
+                removed += usize::from(self.remove(orphan).await?);
             }
+            *place = match next {
+                Some(_) => Place {
+                    after: next,
+                    ..*place
+                },
+                None => Place {
+                    prefix: place.prefix + 1,
+                    after: None,
+                },
+            };
         }
+        *place = Place::default();
         Ok(removed)
     }
 

@@ -36,7 +36,8 @@ pub struct UnlikeRow {
 
 impl Projector {
     /// Rebuilds a projection beside the live one and compares them. With `repair`, the rebuilt rows
-    /// are shown if any differ; else they are dropped.
+    /// are shown if any differ, unless they lack an event that the live ones have (its text is
+    /// missing, say); else they are dropped.
     ///
     /// # Errors
     /// When there is no such projection, or what it reads or writes fails.
@@ -55,10 +56,11 @@ impl Projector {
             let Some(unlike) = self.unlike(model, &mut generation).await? else {
                 continue;
             };
+            let is_poorer = self.is_poorer(model, &generation).await?;
             let mut comparison = Comparison {
                 name: model.name(),
                 position: generation.position,
-                shown: repair && !unlike.is_empty(),
+                shown: repair && !unlike.is_empty() && !is_poorer,
                 unlike,
             };
             if comparison.shown {
@@ -72,6 +74,24 @@ impl Projector {
         Err(ProjectionError::NeverLevel {
             projection: model.name(),
         })
+    }
+
+    /// Whether an event could not be applied to the rebuilt rows that was applied to the live ones.
+    async fn is_poorer(
+        &self,
+        model: &dyn Model,
+        built: &Generation,
+    ) -> Result<bool, ProjectionError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM parked_events b WHERE b.projection = $1 AND b.generation = $2 \
+             AND NOT EXISTS (SELECT 1 FROM read.parked_events l \
+                             WHERE l.projection = b.projection AND l.position = b.position))",
+        )
+        .bind(model.name())
+        .bind(built.generation)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(ProjectionError::database(model.name(), "comparing"))
     }
 
     async fn live_position(&self, model: &dyn Model) -> Result<i64, ProjectionError> {

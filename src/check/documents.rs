@@ -1,7 +1,7 @@
 //! Documents' bytes and texts against the log, both ways: what events name is there, and what is
 //! there is named.
 
-use super::{Check, CheckError, Difference, TOLD};
+use super::{Check, CheckError, Difference};
 use crate::ports::BlobError;
 use crate::reconciler::Orphan;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -14,7 +14,6 @@ const HALF_REMOVED: &str = "the removal of the bytes was cut short";
 /// Rows read together, and objects looked at side by side.
 const PAGE: i64 = 1_000;
 const AT_ONCE: usize = 16;
-const ORPHANS: usize = 50;
 
 /// What an event says of an object.
 #[derive(sqlx::FromRow)]
@@ -59,7 +58,8 @@ impl Check {
             found.extend(unlike.into_iter().flatten());
             progress(format!("checking documents: {count} objects"));
         }
-        found.truncate(usize::try_from(TOLD).unwrap_or_default());
+        let most = usize::try_from(self.most()).unwrap_or_default();
+        found.truncate(most);
         let half: Vec<String> = sqlx::query_scalar(
             "SELECT value FROM claims WHERE kind = 'blob' AND aggregate_id LIKE 'removing:%'",
         )
@@ -67,7 +67,7 @@ impl Check {
         .await?;
         let difference = |sha256| Difference::new(AREA, HALF_REMOVED, sha256);
         found.extend(half.into_iter().map(difference));
-        for orphan in self.reconciler.orphans(ORPHANS).await? {
+        for orphan in self.reconciler.orphans(most).await? {
             found.push(Difference::new(AREA, ORPHAN, orphan.key));
         }
         Ok((count, found))
@@ -115,7 +115,9 @@ impl Check {
                         key: difference.subject.clone(),
                         size: 0,
                     };
-                    self.reconciler.remove(&orphan).await?
+                    // Also when the gateway itself was quicker.
+                    self.reconciler.remove(&orphan).await?;
+                    true
                 }
                 _ => false,
             };

@@ -1,6 +1,6 @@
 //! Jobs against the log: each run that events ask for has one job, one ending, and they agree.
 
-use super::{Check, CheckError, Difference, TOLD};
+use super::{Check, CheckError, Difference};
 
 const AREA: &str = "jobs";
 const MISSING: &str = "the run has neither an ending nor a job";
@@ -19,7 +19,8 @@ const RUNS: &str = "WITH runs AS (
     FROM events WHERE aggregate_type = 'document' AND event_type IN ('Uploaded', 'ReprocessingRequested')
       AND position <= (SELECT position FROM log_cursors WHERE name = 'relay')),
   endings AS (
-    SELECT aggregate_id::uuid AS document_id, (es_readable(payload) ->> 'run')::int AS run, count(*) AS endings
+    SELECT aggregate_id::uuid AS document_id, (es_readable(payload) ->> 'run')::int AS run, count(*) AS endings,
+           bool_or(event_type = 'Failed') AS has_failed
     FROM events WHERE aggregate_type = 'document'
       AND (event_type = 'Extracted' OR event_type = 'Failed' AND es_readable(payload) ->> 'retry_at' IS NULL)
       AND position <= (SELECT position FROM log_cursors WHERE name = 'relay')
@@ -28,7 +29,7 @@ const RUNS: &str = "WITH runs AS (
     SELECT aggregate_id::uuid AS document_id FROM events
     WHERE aggregate_type = 'document' AND event_type IN ('Withdrawn', 'Erased')),
   compared AS (
-    SELECT r.*, coalesce(e.endings, 0) AS endings, j.status,
+    SELECT r.*, coalesce(e.endings, 0) AS endings, e.has_failed, j.status,
            r.document_id IN (SELECT document_id FROM dropped) AS is_dropped
     FROM runs r LEFT JOIN endings e USING (document_id, run) LEFT JOIN jobs j ON j.id = r.position) ";
 
@@ -45,16 +46,48 @@ const LOOKS: [(&str, &str); 4] = [
     ),
 ];
 
+/// What is done about it; `$1` is the positions.
+const MENDS: [(&str, &str); 3] = [
+    (
+        MISSING,
+        "INSERT INTO jobs (id, document_id, run, priority, status, due_at, \
+                           correlation_id, traceparent, created_at) \
+         SELECT position, document_id, run, priority, 'queued', now(), \
+                correlation_id, traceparent, recorded_at \
+         FROM compared WHERE position = ANY($1::bigint[]) AND endings = 0 \
+         ON CONFLICT DO NOTHING",
+    ),
+    (
+        STILL_OPEN,
+        "UPDATE jobs SET status = CASE WHEN c.has_failed THEN 'failed' ELSE 'done' END, \
+                lease_until = NULL \
+         FROM compared c WHERE jobs.id = c.position AND c.position = ANY($1::bigint[]) \
+           AND c.endings > 0 AND jobs.status IN ('queued', 'running')",
+    ),
+    (
+        ENDED_EARLY,
+        "UPDATE jobs SET status = 'queued', due_at = now(), published_at = NULL, \
+                published = published + 1, lease_until = NULL, worker = NULL \
+         FROM compared c WHERE jobs.id = c.position AND c.position = ANY($1::bigint[]) \
+           AND c.endings = 0 AND jobs.status IN ('done', 'failed', 'cancelled')",
+    ),
+];
+
 impl Check {
     pub(super) async fn jobs(&self) -> Result<(i64, Vec<Difference>), CheckError> {
         let mut found = Vec::new();
         for (problem, condition) in LOOKS {
             let sql = format!(
-                "{RUNS} SELECT position::text FROM compared WHERE {condition} ORDER BY position LIMIT {TOLD}"
+                "{RUNS} SELECT position::text, document_id::text FROM compared WHERE {condition} \
+                 ORDER BY position LIMIT {}",
+                self.most()
             );
-            let positions: Vec<String> = sqlx::query_scalar(&sql).fetch_all(&self.pool).await?;
-            let difference = |position| Difference::new(AREA, problem, position);
-            found.extend(positions.into_iter().map(difference));
+            let runs: Vec<(String, String)> = sqlx::query_as(&sql).fetch_all(&self.pool).await?;
+            let difference = |(position, document)| Difference {
+                document_id: Some(document),
+                ..Difference::new(AREA, problem, position)
+            };
+            found.extend(runs.into_iter().map(difference));
         }
         let count = sqlx::query_scalar("SELECT count(*) FROM jobs")
             .fetch_one(&self.pool)
@@ -64,32 +97,25 @@ impl Check {
 
     /// A job is made again from its event, closed, or opened. What ended twice stays told.
     pub(super) async fn mend_jobs(&self, found: &mut [Difference]) -> Result<(), CheckError> {
-        for difference in found {
-            let statement = match difference.problem {
-                MISSING => {
-                    "INSERT INTO jobs (id, document_id, run, priority, status, due_at, \
-                                       correlation_id, traceparent, created_at) \
-                     SELECT position, document_id, run, priority, 'queued', now(), \
-                            correlation_id, traceparent, recorded_at \
-                     FROM compared WHERE position = $1 ON CONFLICT DO NOTHING"
-                }
-                STILL_OPEN => {
-                    "UPDATE jobs SET status = 'done', lease_until = NULL \
-                     FROM compared c WHERE jobs.id = $1 AND c.position = $1"
-                }
-                ENDED_EARLY => {
-                    "UPDATE jobs SET status = 'queued', due_at = now(), published_at = NULL, \
-                            published = published + 1, lease_until = NULL, worker = NULL \
-                     FROM compared c WHERE jobs.id = $1 AND c.position = $1"
-                }
-                _ => continue,
-            };
-            let position: i64 = difference.subject.parse().unwrap_or_default();
+        for (problem, statement) in MENDS {
+            let is_it = |d: &&mut Difference| d.problem == problem;
+            let positions: Vec<String> = found
+                .iter_mut()
+                .filter(is_it)
+                .map(|d| d.subject.clone())
+                .collect();
+            if positions.is_empty() {
+                continue;
+            }
+            // All at once: each statement reads the log once. Runs that ended meanwhile are left.
             sqlx::query(&format!("{RUNS} {statement}"))
-                .bind(position)
+                .bind(&positions)
                 .execute(&self.pool)
                 .await?;
-            difference.repaired = true;
+            found
+                .iter_mut()
+                .filter(is_it)
+                .for_each(|d| d.repaired = true);
         }
         Ok(())
     }

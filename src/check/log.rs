@@ -1,7 +1,7 @@
 //! The log against itself: positions, streams, the head, private parts. What signatures prove is
 //! `audit verify`'s.
 
-use super::{Check, CheckError, Difference, TOLD};
+use super::{Check, CheckError, Difference};
 
 const AREA: &str = "log";
 const STREAM_BEHIND: &str = "the stream's version is not that of its newest event";
@@ -9,7 +9,7 @@ const STREAM_BEHIND: &str = "the stream's version is not that of its newest even
 const NOT_DESTROYED: &str = "the private part is there though its document's content was destroyed";
 
 /// Each query answers what is wrong with what.
-const LOOKS: [(&str, &str); 6] = [
+const LOOKS: [(&str, &str); 7] = [
     (
         "a position is missing before this one",
         "SELECT position::text FROM (SELECT position, lag(position, 1, 0::bigint) \
@@ -31,6 +31,12 @@ const LOOKS: [(&str, &str); 6] = [
          (SELECT aggregate_type, aggregate_id, max(sequence) AS version FROM events GROUP BY 1, 2) e \
          LEFT JOIN streams s USING (aggregate_type, aggregate_id) \
          WHERE s.version IS DISTINCT FROM e.version",
+    ),
+    (
+        // As when the end of the log was cut off. Its version is not guessed.
+        "a stream has a version but no events",
+        "SELECT s.aggregate_type || '/' || s.aggregate_id FROM streams s WHERE NOT EXISTS \
+         (SELECT 1 FROM events e WHERE e.aggregate_type = s.aggregate_type AND e.aggregate_id = s.aggregate_id)",
     ),
     (
         "the private part is missing though its document was not erased",
@@ -60,7 +66,7 @@ impl Check {
         let mut found = Vec::new();
         for (problem, sql) in looks {
             // One snapshot a look: what is appended meanwhile belongs to the next one.
-            let subjects: Vec<String> = sqlx::query_scalar(&format!("{sql} LIMIT {TOLD}"))
+            let subjects: Vec<String> = sqlx::query_scalar(&format!("{sql} LIMIT {}", self.most()))
                 .fetch_all(&self.pool)
                 .await?;
             let difference = |subject| Difference::new(AREA, problem, subject);

@@ -1,7 +1,8 @@
 //! Compares everything that the gateway keeps with the log, and mends what is safe to mend.
 //!
 //! Each area is a file. A difference found while the gateway works may be work in flight, so
-//! what is found is looked at again after a pause, and only what stays is told.
+//! what is found is looked at again after a pause, and only what stays is told. What was mended is
+//! looked at once more, too: nothing counts as mended because it was tried.
 
 mod documents;
 mod jobs;
@@ -20,8 +21,11 @@ use std::time::Duration;
 
 /// Between two looks at a difference.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
-/// How many differences of one kind are told.
+/// How many differences of one kind are told, and how many are mended in one round.
 const TOLD: i64 = 50;
+const MENDED: i64 = 10_000;
+/// Rounds of mending; what is left after them is told as not mended.
+const ROUNDS: u32 = 20;
 
 /// What a check works with.
 pub struct Check {
@@ -76,6 +80,9 @@ pub struct Difference {
     pub problem: &'static str,
     /// What it is wrong of: a document, a position, a key.
     pub subject: String,
+    /// The document, where the subject does not name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_id: Option<String>,
     /// It was mended.
     pub repaired: bool,
 }
@@ -86,8 +93,14 @@ impl Difference {
             area,
             problem,
             subject: subject.into(),
+            document_id: None,
             repaired: false,
         }
+    }
+
+    /// What is wrong of what, mended or not.
+    fn what(&self) -> (&'static str, &str) {
+        (self.problem, &self.subject)
     }
 }
 
@@ -128,23 +141,71 @@ impl Check {
         };
         let areas: [&'static str; 4] = ["log", "jobs", "documents", "read models"];
         for area in areas {
-            progress(format!("checking {area}"));
-            let (count, mut found) = self.area(area, progress).await?;
-            if !found.is_empty() {
-                // Work in flight ends meanwhile.
-                crate::pause::pause(SECOND_LOOK).await;
-                let first: HashSet<Difference> = found.into_iter().collect();
-                let (_, second) = self.area(area, progress).await?;
-                found = second.into_iter().filter(|d| first.contains(d)).collect();
-            }
+            let (count, mut found) = self.look(area, progress).await?;
             if self.repair && !found.is_empty() {
-                progress(format!("mending {area}"));
-                self.mend(area, &mut found).await?;
+                found = self.mend_all(area, found, progress).await?;
             }
             report.checked.push(Checked { area, count });
             report.differences.extend(found);
         }
         Ok(report)
+    }
+
+    /// What differs and goes on differing.
+    async fn look(
+        &self,
+        area: &'static str,
+        progress: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<(i64, Vec<Difference>), CheckError> {
+        progress(format!("checking {area}"));
+        let (count, mut found) = self.area(area, progress).await?;
+        if !found.is_empty() {
+            // Work in flight ends meanwhile.
+            crate::pause::pause(SECOND_LOOK).await;
+            let first: HashSet<Difference> = found.into_iter().collect();
+            let (_, second) = self.area(area, progress).await?;
+            found = second.into_iter().filter(|d| first.contains(d)).collect();
+        }
+        Ok((count, found))
+    }
+
+    /// Mends until a look finds nothing that can be mended, and says of each difference whether it
+    /// is gone.
+    async fn mend_all(
+        &self,
+        area: &'static str,
+        mut found: Vec<Difference>,
+        progress: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Vec<Difference>, CheckError> {
+        let mut all: Vec<Difference> = Vec::new();
+        for _ in 0..ROUNDS {
+            progress(format!("mending {area}"));
+            self.mend(area, &mut found).await?;
+            let is_tried = found.iter().any(|d| d.repaired);
+            all.append(&mut found);
+            if !is_tried {
+                break;
+            }
+            let (_, left) = self.look(area, progress).await?;
+            let stay: HashSet<_> = left.iter().map(Difference::what).collect();
+            for difference in &mut all {
+                difference.repaired &= !stay.contains(&difference.what());
+            }
+            let known: HashSet<_> = all.iter().map(Difference::what).collect();
+            let is_new = |d: &&Difference| !known.contains(&d.what());
+            found = left.iter().filter(is_new).cloned().collect();
+            if found.is_empty() {
+                break;
+            }
+        }
+        // Found in the last round and not tried any more.
+        all.append(&mut found);
+        Ok(all)
+    }
+
+    /// How many differences of one kind a look finds.
+    const fn most(&self) -> i64 {
+        if self.repair { MENDED } else { TOLD }
     }
 
     async fn area(
@@ -160,6 +221,7 @@ impl Check {
         }
     }
 
+    /// Tries what is safe, and marks what it tried; whether it is gone, the next look says.
     async fn mend(&self, area: &'static str, found: &mut [Difference]) -> Result<(), CheckError> {
         match area {
             "log" => self.mend_log(found).await,

@@ -40,7 +40,7 @@ impl Check {
         Ok((count, found))
     }
 
-    /// The rebuilt rows take the place of those that differ.
+    /// The rebuilt rows take the place of those that differ, unless they would be poorer.
     pub(super) async fn mend_read_models(
         &self,
         found: &mut [Difference],
@@ -52,11 +52,15 @@ impl Check {
             if found.iter_mut().find(is_of).is_none() {
                 continue;
             }
-            self.projector.compare(name, true, &mut |_, _| {}).await?;
+            let shown = match self.projector.compare(name, true, &mut |_, _| {}).await {
+                Ok(comparison) => comparison.shown || comparison.unlike.is_empty(),
+                Err(ProjectionError::Log { .. } | ProjectionError::Gap { .. }) => false,
+                Err(error) => return Err(error.into()),
+            };
             found
                 .iter_mut()
                 .filter(is_of)
-                .for_each(|d| d.repaired = true);
+                .for_each(|d| d.repaired = shown);
         }
         Ok(())
     }

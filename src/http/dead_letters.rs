@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LettersQuery {
-    /// How many at most; 100 when absent.
+    /// How many; 100 when absent. A few more come when several are at the last one's position.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i64>,
     /// Only those before this position: `next_before` of the page before.
@@ -57,7 +57,7 @@ pub(super) async fn dead_letters(
     let limit = within("limit", query.limit, 100, 1..=500)?;
     let letters = state.dead_letters.list(query.before, limit).await;
     let dead_letters = letters.map_err(|e| Problem::unavailable(ProblemType::Unavailable, &e))?;
-    let is_full = i64::try_from(dead_letters.len()).is_ok_and(|n| n == limit);
+    let is_full = i64::try_from(dead_letters.len()).is_ok_and(|n| n >= limit);
     Ok(Json(Letters {
         next_before: dead_letters.last().filter(|_| is_full).map(|l| l.position),
         dead_letters,

@@ -210,3 +210,114 @@ async fn what_was_given_up_on_is_listed_and_tried_again() {
         .unwrap();
     expect_problem(bad, 400, "invalid-parameter").await;
 }
+
+/// More than one page of differences: none is left, and none is told as mended that is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn as_much_as_there_is_is_mended() {
+    let world = World::new().await;
+    let gateway = world.start_roles("api,relay,projector");
+    let accepted = gateway.upload("waits.txt", "text").await;
+    let id = accepted["id"].as_str().unwrap();
+    eventually("it has a job", || async {
+        let jobs: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs")
+            .fetch_one(&world.database.pool)
+            .await
+            .unwrap();
+        (jobs == 1).then_some(())
+    })
+    .await;
+    // A run without an ending needs its job, and an open one.
+    world.as_superuser("DELETE FROM jobs").await;
+    let (_, found) = check(&world, &[]);
+    assert_eq!(found[0]["document_id"], id, "{found:?}");
+    let missing = "the run has neither an ending nor a job";
+    expect(&world, missing, true);
+    let ended = "UPDATE jobs SET status = 'done'";
+    let problem = "the job has ended but the run has not";
+    finds(&world, ended, problem, true).await;
+    let _worker = world.start_roles("worker");
+    assert_eq!(gateway.finished(id).await["status"], "processed");
+
+    // Orphans, more than a report tells of.
+    std::fs::create_dir_all(object(&world, "sha256/ab/ab")).unwrap();
+    for n in 0..130 {
+        let key = format!("sha256/ab/ab/abab{n:060}");
+        std::fs::write(object(&world, &key), "nobody's").unwrap();
+    }
+    let (well, found) = check(&world, &["--grace", "0"]);
+    assert!(!well && found.len() == 50, "{}", found.len());
+    let (well, mended) = check(&world, &["--grace", "0", "--repair"]);
+    assert!(well && mended.len() == 130, "{}", mended.len());
+    let (well, left) = check(&world, &["--grace", "0"]);
+    assert!(well, "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_found() {
+    let world = World::new().await;
+    let gateway = world.start();
+    some_documents(&gateway).await;
+    let half = format!(
+        "INSERT INTO claims VALUES ('blob', '{}', 'removing:cut-short')",
+        "ab".repeat(32)
+    );
+    let problem = "the removal of the bytes was cut short";
+    finds(&world, &half, problem, true).await;
+    let stream = "INSERT INTO streams VALUES ('document', 'nobody', 3)";
+    let problem = "a stream has a version but no events";
+    finds(&world, stream, problem, false).await;
+    world
+        .as_superuser("DELETE FROM streams WHERE aggregate_id = 'nobody'")
+        .await;
+
+    let key: String = sqlx::query_scalar(
+        "SELECT payload -> 'text' ->> 'key' FROM events WHERE event_type = 'Extracted' LIMIT 1",
+    )
+    .fetch_one(&world.database.pool)
+    .await
+    .unwrap();
+    let away = world.data.path().join("away");
+    std::fs::rename(object(&world, &key), &away).unwrap();
+    let problem = "the object that the event names is missing";
+    expect(&world, problem, false);
+    std::fs::rename(&away, object(&world, &key)).unwrap();
+    // A rebuild that lacked the text did not take the place of rows that have it.
+    let (well, left) = check(&world, &[]);
+    assert!(well, "{left:?}");
+
+    let head = "UPDATE es_head SET position = position + 1";
+    finds(&world, head, "the head is not the newest event", false).await;
+    world
+        .as_superuser("UPDATE es_head SET position = position - 1")
+        .await;
+    let private = "SET session_replication_role = replica; DELETE FROM private_parts \
+                   WHERE position = (SELECT min(position) FROM private_parts)";
+    let problem = "the private part is missing though its document was not erased";
+    finds(&world, private, problem, false).await;
+}
+
+/// One event that several read models could not apply is several letters: no page ends among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_letter_is_lost_between_two_pages() {
+    let world = World::new().await;
+    let gateway = world.start();
+    some_documents(&gateway).await;
+    let park = "INSERT INTO parked_events (projection, generation, position, error) \
+                SELECT name, generation, p, 'unfit' FROM projections, (VALUES (1), (2)) v (p) \
+                WHERE state = 'live' AND name IN ('documents', 'texts', 'statistics')";
+    world.as_superuser(park).await;
+    let (mut ids, mut path) = (Vec::new(), "/api/v1/dead-letters?limit=2".to_owned());
+    loop {
+        let page = gateway.json(&path).await;
+        let letters = page["dead_letters"].as_array().unwrap();
+        assert!(letters.len() <= 3, "{page}");
+        ids.extend(letters.iter().map(|l| l["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next_before"].as_i64() else {
+            break;
+        };
+        path = format!("/api/v1/dead-letters?limit=2&before={next}");
+    }
+    let names = ["documents", "statistics", "texts"];
+    let of = |position| names.map(|name| format!("parked:{name}:{position}"));
+    assert_eq!(ids, [of(2), of(1)].concat());
+}
