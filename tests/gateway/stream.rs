@@ -115,19 +115,17 @@ async fn filters_choose_by_document_type_and_source() {
     let (one, two) = (upload(&gateway, 1).await, upload(&gateway, 2).await);
     gateway.finished(&one).await;
     gateway.finished(&two).await;
-    let open = |query: String| {
-        let path = format!("{STREAM}?after=0&{query}");
-        async { Sse::open(&gateway, &path.clone(), None).await }
-    };
+    let gateway = &gateway;
+    let open =
+        async |query: String| Sse::open(gateway, &format!("{STREAM}?after=0&{query}"), None).await;
     let of_one = open(format!("document_id={one}")).await.events(3).await;
     assert!(of_one.iter().all(|e| e["subject"] == json!(one)));
     let extracted = open("type=Extracted".into()).await.events(2).await;
     assert!(extracted.iter().all(|e| e["data"]["type"] == "Extracted"));
-    let manual = open("source=manual&type=Uploaded".into()).await;
-    let mut manual = manual;
+    let mut manual = open("source=manual&type=Uploaded".into()).await;
     assert_eq!(manual.events(2).await.len(), 2);
     let mut none = open("source=maximo".into()).await;
-    upload(&gateway, 3).await;
+    upload(gateway, 3).await;
     let form = reqwest::multipart::Form::new()
         .text("source", "maximo")
         .part(
