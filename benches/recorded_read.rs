@@ -186,6 +186,7 @@ async fn state(
         clock,
         ids,
         metrics: Arc::new(Metrics::default()),
+        approver: None,
         key: Secret::new(KEY.into()),
         upload: settings.upload,
         min_position_wait: settings.http.min_position_wait,

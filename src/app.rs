@@ -16,7 +16,7 @@ use crate::projector::BlobTexts;
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
-use crate::{engines, notary, projector, reconciler, relay, work};
+use crate::{engines, eraser, notary, projector, reconciler, relay, work};
 use kmrl_projections::Projector;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -41,7 +41,7 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 pub enum Role {
     /// Takes requests and pushes live updates.
     Api,
-    /// Turns the log into jobs and publishes them.
+    /// Turns the log into jobs and publishes them, and destroys what was erased.
     Relay,
     /// Keeps the read models.
     Projector,
@@ -391,6 +391,12 @@ fn start_background(
         back.spawn(async move {
             relay::run(relay, stop).await;
             "relay"
+        });
+        let eraser = roles::eraser(parts);
+        let stop = background.clone();
+        back.spawn(async move {
+            eraser::run(eraser, stop).await;
+            "eraser"
         });
     }
     back

@@ -14,6 +14,7 @@ pub mod commands;
 pub mod config;
 pub mod dead_letters;
 pub mod engines;
+pub mod eraser;
 pub mod event_store;
 pub mod extraction_child;
 pub mod http;

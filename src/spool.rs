@@ -13,12 +13,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// What one writer holds in memory, and the size of its writes, in bytes.
 const CHUNK: usize = 256 * 1024;
 /// A file not written to for this long was left behind by a crash. Younger ones may belong to
 /// another process with the same folder.
 const LEFTOVER_AGE: Duration = Duration::from_secs(60 * 60);
+/// Between looks for leftovers. What is left behind may be content that is erased meanwhile.
+const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 /// The ending of every file in the spool: nothing else is ever swept.
 const SUFFIX: &str = ".spool";
 
@@ -30,20 +34,33 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Open the spool in `dir`, which is made when missing, and delete what a crash left there.
+    /// Open the spool in `dir`, which is made when missing, and delete what a crash left there,
+    /// now and every ten minutes: what was left an hour ago at the latest is gone then. Outside of
+    /// a Tokio runtime that happens now alone.
     ///
     /// # Errors
     ///
     /// When the folder cannot be made, read or swept.
     pub fn new(dir: impl AsRef<Path>) -> io::Result<Self> {
+        Self::swept_every(dir, SWEEP_EVERY)
+    }
+
+    /// Open as [`new`](Self::new) does, with other pauses between sweeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn swept_every(dir: impl AsRef<Path>, every: Duration) -> io::Result<Self> {
         let dir = dir.as_ref();
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(dir)?;
         sweep(dir)?;
+        let dir: Arc<Path> = dir.into();
+        keep_swept(&dir, every);
         Ok(Self {
-            dir: dir.into(),
+            dir,
             next: Arc::new(AtomicU64::new(0)),
         })
     }
@@ -85,6 +102,25 @@ impl Spool {
             }
         }
     }
+}
+
+/// Sweeps until no spool is open in the folder any more.
+fn keep_swept(dir: &Arc<Path>, every: Duration) {
+    let Ok(runtime) = Handle::try_current() else {
+        return;
+    };
+    let dir = Arc::downgrade(dir);
+    runtime.spawn(async move {
+        let mut ticks = interval_at(Instant::now() + every, every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let Some(dir) = dir.upgrade() else { return };
+            if let Err(error) = blocking(move || sweep(&dir)).await {
+                tracing::warn!(%error, "a spool could not be swept; it is tried again");
+            }
+        }
+    });
 }
 
 fn sweep(dir: &Path) -> io::Result<()> {

@@ -22,6 +22,20 @@ pub enum DocumentCommand {
     Correct(Correct),
     /// Withdraw it.
     Withdraw(Withdraw),
+    /// Hold it for a legal matter.
+    PlaceLegalHold(PlaceLegalHold),
+    /// End a legal hold.
+    ReleaseLegalHold(ReleaseLegalHold),
+    /// Note that it has been kept for as long as it is to be.
+    ExpireRetention(ExpireRetention),
+    /// Ask for its content to be erased.
+    RequestErasure(RequestErasure),
+    /// Approve that, as another person.
+    ApproveErasure(ApproveErasure),
+    /// Refuse that.
+    RejectErasure(RejectErasure),
+    /// Note that the content is gone.
+    RecordDestruction(RecordDestruction),
 }
 
 /// See [`DocumentCommand::Upload`].
@@ -144,6 +158,81 @@ pub struct Correct {
 pub struct Withdraw {
     /// Why. Must say something.
     pub reason: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::PlaceLegalHold`].
+#[derive(Clone, Debug)]
+pub struct PlaceLegalHold {
+    /// Which matter.
+    pub matter: String,
+    /// Why. Must say something.
+    pub reason: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::ReleaseLegalHold`].
+#[derive(Clone, Debug)]
+pub struct ReleaseLegalHold {
+    /// Which matter.
+    pub matter: String,
+    /// Why. Must say something.
+    pub reason: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::ExpireRetention`].
+#[derive(Clone, Debug)]
+pub struct ExpireRetention {
+    /// The rule, as the settings have it.
+    pub rule: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::RequestErasure`].
+#[derive(Clone, Debug)]
+pub struct RequestErasure {
+    /// Why. Must say something.
+    pub reason: String,
+    /// Who asks.
+    pub by: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::ApproveErasure`].
+#[derive(Clone, Debug)]
+pub struct ApproveErasure {
+    /// Who approves.
+    pub by: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::RejectErasure`].
+#[derive(Clone, Debug)]
+pub struct RejectErasure {
+    /// Why. Must say something.
+    pub reason: String,
+    /// Who rejects.
+    pub by: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::RecordDestruction`].
+#[derive(Clone, Debug)]
+pub struct RecordDestruction {
+    /// Private parts that are gone.
+    pub private_parts: u32,
+    /// Objects that are gone.
+    pub objects_removed: u32,
+    /// Objects that another document needs.
+    pub objects_kept: u32,
     /// Now.
     pub at: OffsetDateTime,
 }

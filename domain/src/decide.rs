@@ -1,8 +1,16 @@
 //! The decisions, one a file: state and command in, an event, nothing, or a refusal out.
 
+mod approve_erasure;
 mod correct;
+mod expire_retention;
+mod place_legal_hold;
+mod reason;
+mod record_destruction;
 mod record_extraction;
 mod record_failure;
+mod reject_erasure;
+mod release_legal_hold;
+mod request_erasure;
 mod request_reprocessing;
 mod start_processing;
 #[cfg(test)]
@@ -11,7 +19,10 @@ mod upload;
 mod withdraw;
 
 pub use correct::CorrectRefusal;
+pub use place_legal_hold::{LegalHoldRefusal, LegalHolds, MAX_MATTER};
+pub use reason::MAX_REASON;
 pub use record_extraction::{OutcomeRefusal, standing};
+pub use request_erasure::ErasureRefusal;
 pub use request_reprocessing::ReprocessingRefusal;
 pub use start_processing::StartRefusal;
 pub use upload::UploadRefusal;
@@ -45,6 +56,15 @@ pub enum Refusal {
     /// A withdrawal was refused.
     #[error(transparent)]
     Withdraw(#[from] WithdrawRefusal),
+    /// A legal hold was neither placed nor released.
+    #[error(transparent)]
+    LegalHold(#[from] LegalHoldRefusal),
+    /// A step of an erasure was refused.
+    #[error(transparent)]
+    Erasure(#[from] ErasureRefusal),
+    /// The document was erased: nothing can be done with it any more.
+    #[error("the document was erased")]
+    Erased,
 }
 
 /// Decides what a command does: at most one event; none when it is already so.
@@ -58,6 +78,9 @@ pub fn decide(
     if !document.uploaded && !matches!(command, DocumentCommand::Upload(_)) {
         return Err(Refusal::Unknown);
     }
+    if document.erased && !matches!(command, DocumentCommand::RecordDestruction(_)) {
+        return Err(Refusal::Erased);
+    }
     Ok(match command {
         DocumentCommand::Upload(c) => upload::decide(document, c)?,
         DocumentCommand::StartProcessing(c) => start_processing::decide(document, c)?,
@@ -65,6 +88,13 @@ pub fn decide(
         DocumentCommand::RecordFailure(c) => record_failure::decide(document, c)?,
         DocumentCommand::RequestReprocessing(c) => request_reprocessing::decide(document, &c)?,
         DocumentCommand::Correct(c) => correct::decide(document, c)?,
-        DocumentCommand::Withdraw(c) => withdraw::decide(document, c)?,
+        DocumentCommand::Withdraw(c) => withdraw::decide(document, &c)?,
+        DocumentCommand::PlaceLegalHold(c) => place_legal_hold::decide(document, c)?,
+        DocumentCommand::ReleaseLegalHold(c) => release_legal_hold::decide(document, c)?,
+        DocumentCommand::ExpireRetention(c) => expire_retention::decide(document, c)?,
+        DocumentCommand::RequestErasure(c) => request_erasure::decide(document, c)?,
+        DocumentCommand::ApproveErasure(c) => approve_erasure::decide(document, c)?,
+        DocumentCommand::RejectErasure(c) => reject_erasure::decide(document, c)?,
+        DocumentCommand::RecordDestruction(c) => record_destruction::decide(document, &c)?,
     })
 }

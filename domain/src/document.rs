@@ -9,6 +9,7 @@ use crate::values::{Attempt, Status};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The kind of stream that documents are.
 pub const TYPE: &str = "document";
@@ -30,6 +31,25 @@ pub struct Document {
     pub department: Option<String>,
     /// The language it is in.
     pub language: Option<String>,
+    /// The legal matters that hold it.
+    pub holds: BTreeSet<String>,
+    /// The newest retention rule that it was kept for as long as.
+    pub expired: Option<String>,
+    /// The request to erase it that waits for a second person.
+    pub erasure: Option<PendingErasure>,
+    /// It was erased; nothing more can be done with it.
+    pub erased: bool,
+    /// Its content is gone from everywhere.
+    pub destroyed: bool,
+}
+
+/// A request to erase that waits for a second person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PendingErasure {
+    /// Why.
+    pub reason: String,
+    /// Who asked.
+    pub requested_by: String,
 }
 
 impl Document {
@@ -96,6 +116,22 @@ impl Aggregate for Document {
                 self.language = e.language.or_else(|| self.language.take());
             }
             DocumentEvent::Withdrawn(_) => self.withdrawn = true,
+            DocumentEvent::LegalHoldPlaced(e) => {
+                self.holds.insert(e.matter);
+            }
+            DocumentEvent::LegalHoldReleased(e) => {
+                self.holds.remove(&e.matter);
+            }
+            DocumentEvent::RetentionExpired(e) => self.expired = Some(e.rule),
+            DocumentEvent::ErasureRequested(e) => {
+                self.erasure = Some(PendingErasure {
+                    reason: e.reason,
+                    requested_by: e.requested_by,
+                });
+            }
+            DocumentEvent::ErasureRejected(_) => self.erasure = None,
+            DocumentEvent::Erased(_) => (self.erased, self.erasure) = (true, None),
+            DocumentEvent::ContentDestroyed(_) => self.destroyed = true,
         }
     }
 }

@@ -28,6 +28,20 @@ pub enum DocumentEvent {
     Corrected(Corrected),
     /// It was withdrawn; its history stays.
     Withdrawn(Withdrawn),
+    /// A legal matter holds it: it is neither withdrawn nor erased.
+    LegalHoldPlaced(LegalHoldPlaced),
+    /// A legal matter holds it no more.
+    LegalHoldReleased(LegalHoldReleased),
+    /// The time for which it is kept has passed.
+    RetentionExpired(RetentionExpired),
+    /// Somebody asked for its content to be erased.
+    ErasureRequested(ErasureRequested),
+    /// Somebody refused that request.
+    ErasureRejected(ErasureRejected),
+    /// A second person approved it: from here on the content is nobody's to see.
+    Erased(Erased),
+    /// The content was deleted wherever it was kept.
+    ContentDestroyed(ContentDestroyed),
 }
 
 /// See [`DocumentEvent::Uploaded`].
@@ -136,9 +150,95 @@ pub struct Withdrawn {
     pub withdrawn_at: OffsetDateTime,
 }
 
+/// See [`DocumentEvent::LegalHoldPlaced`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegalHoldPlaced {
+    /// Which matter, such as a case's number.
+    pub matter: String,
+    /// Why, in the words of whoever placed it.
+    pub reason: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub placed_at: OffsetDateTime,
+}
+
+/// See [`DocumentEvent::LegalHoldReleased`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegalHoldReleased {
+    /// Which matter.
+    pub matter: String,
+    /// Why, in the words of whoever released it.
+    pub reason: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub released_at: OffsetDateTime,
+}
+
+/// See [`DocumentEvent::RetentionExpired`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetentionExpired {
+    /// The rule, as the settings have it.
+    pub rule: String,
+    /// When that was found.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expired_at: OffsetDateTime,
+}
+
+/// See [`DocumentEvent::ErasureRequested`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErasureRequested {
+    /// Why, in the words of whoever asked.
+    pub reason: String,
+    /// Who asked, such as `key:admin`.
+    pub requested_by: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub requested_at: OffsetDateTime,
+}
+
+/// See [`DocumentEvent::ErasureRejected`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErasureRejected {
+    /// Why, in the words of whoever rejected it.
+    pub reason: String,
+    /// Who rejected it.
+    pub rejected_by: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub rejected_at: OffsetDateTime,
+}
+
+/// See [`DocumentEvent::Erased`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Erased {
+    /// Why, as it was requested.
+    pub reason: String,
+    /// Who asked.
+    pub requested_by: String,
+    /// Who approved: another one.
+    pub approved_by: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub erased_at: OffsetDateTime,
+}
+
+/// See [`DocumentEvent::ContentDestroyed`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContentDestroyed {
+    /// Private parts of its events that are gone.
+    pub private_parts: u32,
+    /// Objects of it that are gone from the object store.
+    pub objects_removed: u32,
+    /// Objects that stay because another document has the same bytes.
+    pub objects_kept: u32,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub destroyed_at: OffsetDateTime,
+}
+
 impl DocumentEvent {
     /// The names of all event types.
-    pub const TYPES: [&'static str; 7] = [
+    pub const TYPES: [&'static str; 14] = [
         "Uploaded",
         "ProcessingStarted",
         "Extracted",
@@ -146,6 +246,13 @@ impl DocumentEvent {
         "ReprocessingRequested",
         "Corrected",
         "Withdrawn",
+        "LegalHoldPlaced",
+        "LegalHoldReleased",
+        "RetentionExpired",
+        "ErasureRequested",
+        "ErasureRejected",
+        "Erased",
+        "ContentDestroyed",
     ];
 
     /// The name of the event's type.
@@ -159,6 +266,13 @@ impl DocumentEvent {
             Self::ReprocessingRequested(_) => "ReprocessingRequested",
             Self::Corrected(_) => "Corrected",
             Self::Withdrawn(_) => "Withdrawn",
+            Self::LegalHoldPlaced(_) => "LegalHoldPlaced",
+            Self::LegalHoldReleased(_) => "LegalHoldReleased",
+            Self::RetentionExpired(_) => "RetentionExpired",
+            Self::ErasureRequested(_) => "ErasureRequested",
+            Self::ErasureRejected(_) => "ErasureRejected",
+            Self::Erased(_) => "Erased",
+            Self::ContentDestroyed(_) => "ContentDestroyed",
         }
     }
 }

@@ -89,6 +89,48 @@ fn samples() -> Vec<DocumentEvent> {
     ]
 }
 
+/// Legal holds, retention and erasure.
+fn samples_of_erasure() -> Vec<DocumentEvent> {
+    vec![
+        DocumentEvent::LegalHoldPlaced(LegalHoldPlaced {
+            matter: "case-1".into(),
+            reason: "inquiry".into(),
+            placed_at: WHEN,
+        }),
+        DocumentEvent::LegalHoldReleased(LegalHoldReleased {
+            matter: "case-1".into(),
+            reason: "closed".into(),
+            released_at: WHEN,
+        }),
+        DocumentEvent::RetentionExpired(RetentionExpired {
+            rule: "source=scan,department=finance,days=3650".into(),
+            expired_at: WHEN,
+        }),
+        DocumentEvent::ErasureRequested(ErasureRequested {
+            reason: "asked by the subject".into(),
+            requested_by: "key:admin".into(),
+            requested_at: WHEN,
+        }),
+        DocumentEvent::ErasureRejected(ErasureRejected {
+            reason: "still needed".into(),
+            rejected_by: "key:approver".into(),
+            rejected_at: WHEN,
+        }),
+        DocumentEvent::Erased(Erased {
+            reason: "asked by the subject".into(),
+            requested_by: "key:admin".into(),
+            approved_by: "key:approver".into(),
+            erased_at: WHEN,
+        }),
+        DocumentEvent::ContentDestroyed(ContentDestroyed {
+            private_parts: 2,
+            objects_removed: 3,
+            objects_kept: 1,
+            destroyed_at: WHEN,
+        }),
+    ]
+}
+
 fn refused() -> UploadRefused {
     UploadRefused {
         problem: "file-empty".into(),
@@ -148,7 +190,7 @@ fn check(event: &impl DomainEvent) {
 
 #[test]
 fn current_events_are_written_as_their_golden_files() {
-    let events = samples();
+    let events = [samples(), samples_of_erasure()].concat();
     let types: BTreeSet<_> = events.iter().map(DocumentEvent::name).collect();
     assert_eq!(types, DocumentEvent::TYPES.into_iter().collect());
     events.iter().for_each(check);
@@ -185,5 +227,5 @@ fn every_golden_file_is_still_read() {
         }
         read += 1;
     }
-    assert!(read >= 9);
+    assert!(read >= 16);
 }

@@ -5,11 +5,13 @@
 
 use crate::batch::{Batch, Texts};
 use crate::error::ProjectionError;
-use crate::fold::Rejected;
+use crate::fold::{self, Rejected};
 use crate::model::Model;
 use crate::registry::Generation;
 use kmrl_domain::RecordedEvent;
 use sqlx::{Acquire, PgConnection, PgPool};
+use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,7 @@ impl Work<'_> {
             Care::None => self.model.apply(&mut tx, &schema, events, texts).await?,
             Care::EachEvent => apply_in_parts(&mut tx, self.model, &schema, events, texts).await?,
         };
+        let rejected = self.forget(&mut tx, rejected).await?;
         self.park(&mut tx, rejected).await?;
         sqlx::query(
             "UPDATE projections SET position = $3, updated_at = now() \
@@ -123,6 +126,42 @@ impl Work<'_> {
         Ok(found.is_some_and(|(position, state, _)| {
             position == self.batch.after() && state == self.generation.state
         }))
+    }
+
+    /// What could not be applied of a document before its erasure counts no more: its content, or
+    /// the text that it lacks, is gone for good.
+    async fn forget(
+        &self,
+        connection: &mut PgConnection,
+        rejected: Vec<Rejected>,
+    ) -> Result<Vec<Rejected>, sqlx::Error> {
+        let erasures = self.batch.events().iter().filter(|e| fold::is_erasure(e));
+        let erased: BTreeMap<Uuid, i64> = erasures
+            .filter_map(|event| Some((event.id().ok()?, event.position)))
+            .collect();
+        if erased.is_empty() {
+            return Ok(rejected);
+        }
+        let (ids, positions): (Vec<Uuid>, Vec<i64>) = erased.iter().unzip();
+        sqlx::query(
+            "DELETE FROM parked_events p USING unnest($3::uuid[], $4::bigint[]) AS e (id, position) \
+             WHERE p.projection = $1 AND p.generation = $2 \
+               AND p.document_id = e.id AND p.position < e.position",
+        )
+        .bind(&self.generation.name)
+        .bind(self.generation.generation)
+        .bind(ids)
+        .bind(positions)
+        .execute(connection)
+        .await?;
+        let before_erasure = |r: &Rejected| {
+            let erased_at = r.document_id.and_then(|id| erased.get(&id));
+            erased_at.is_some_and(|position| r.position < *position)
+        };
+        Ok(rejected
+            .into_iter()
+            .filter(|r| !before_erasure(r))
+            .collect())
     }
 
     async fn park(

@@ -133,6 +133,11 @@ pub(crate) fn is_of_document(event: &RecordedEvent) -> bool {
     event.aggregate_type == document::TYPE
 }
 
+/// The event erases its document: what is told of the content goes.
+pub(crate) fn is_erasure(event: &RecordedEvent) -> bool {
+    is_of_document(event) && event.event_type == "Erased"
+}
+
 /// The documents that the events are about.
 pub(crate) fn touched(events: &[RecordedEvent]) -> BTreeSet<Uuid> {
     events

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod documents;
+mod erasure;
 pub mod statistics;
 pub mod texts;
 pub mod validation_errors;

@@ -344,3 +344,37 @@ async fn execute(
             "changing the tables",
         ))
 }
+
+/// A generation that nobody has filled for this long is left behind.
+const LEFT_BEHIND: &str = "10 minutes";
+
+/// Makes sure that no generation shows rows from before a position: drops those that are kept for
+/// rollback, or were left behind while they were built, and stand before it. Answers whether the
+/// others have passed it.
+pub(crate) async fn forget_before(
+    pool: &PgPool,
+    model: &dyn Model,
+    position: i64,
+) -> Result<bool, ProjectionError> {
+    let failed = |operation| ProjectionError::database(model.name(), operation);
+    let mut tx = pool.begin().await.map_err(failed("forgetting"))?;
+    let all = generations(&mut tx, model, true).await?;
+    let left: Vec<i32> = sqlx::query_scalar(&format!(
+        "SELECT generation FROM projections WHERE name = $1 AND state <> 'live' \
+         AND (state = 'retired' OR updated_at < now() - interval '{LEFT_BEHIND}')"
+    ))
+    .bind(model.name())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(failed("forgetting"))?;
+    let mut passed = true;
+    for generation in all.iter().filter(|g| g.position < position) {
+        if left.contains(&generation.generation) {
+            discard(&mut tx, model, generation).await?;
+        } else {
+            passed = false;
+        }
+    }
+    tx.commit().await.map_err(failed("forgetting"))?;
+    Ok(passed)
+}

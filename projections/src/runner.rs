@@ -88,6 +88,21 @@ impl Projector {
         }
     }
 
+    /// Makes sure that no table keeps what was shown before a position, such as that of an erasure:
+    /// rows kept for rollback that stand before it are dropped. Answers whether all that are left
+    /// have passed it; if not, ask again later.
+    ///
+    /// # Errors
+    /// When the database refuses or does not answer.
+    pub async fn forget_before(pool: &PgPool, position: i64) -> Result<bool, ProjectionError> {
+        let mut passed = true;
+        // Those apart show nothing but what stays in the log.
+        for model in awaited() {
+            passed &= registry::forget_before(pool, model, position).await?;
+        }
+        Ok(passed)
+    }
+
     /// Applies one batch, if there is one.
     async fn advance(
         &self,

@@ -2,7 +2,9 @@
 
 use kmrl_domain::access::{self, AccessRecord, AccessRecorded, Outcome};
 use kmrl_domain::event::{
-    Corrected, Extracted, Failed, ProcessingStarted, ReprocessingRequested, Uploaded, Withdrawn,
+    ContentDestroyed, Corrected, Erased, ErasureRejected, ErasureRequested, Extracted, Failed,
+    LegalHoldPlaced, LegalHoldReleased, ProcessingStarted, ReprocessingRequested, RetentionExpired,
+    Uploaded, Withdrawn,
 };
 use kmrl_domain::private::{CorrectedPrivate, PrivateDigest, UploadedPrivate};
 use kmrl_domain::values::{Attempt, Blob, FailureReason, Priority, TextRef};
@@ -173,6 +175,70 @@ pub(crate) fn withdrawn() -> (DocumentEvent, Option<Value>) {
     let event = DocumentEvent::Withdrawn(Withdrawn {
         reason: "sent twice".into(),
         withdrawn_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn held(matter: &str) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::LegalHoldPlaced(LegalHoldPlaced {
+        matter: matter.into(),
+        reason: "inquiry".into(),
+        placed_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn released(matter: &str) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::LegalHoldReleased(LegalHoldReleased {
+        matter: matter.into(),
+        reason: "closed".into(),
+        released_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn expired(rule: &str) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::RetentionExpired(RetentionExpired {
+        rule: rule.into(),
+        expired_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn requested(by: &str) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::ErasureRequested(ErasureRequested {
+        reason: "asked by the subject".into(),
+        requested_by: by.into(),
+        requested_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn rejected(by: &str) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::ErasureRejected(ErasureRejected {
+        reason: "still needed".into(),
+        rejected_by: by.into(),
+        rejected_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn erased(requested_by: &str, approved_by: &str) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::Erased(Erased {
+        reason: "asked by the subject".into(),
+        requested_by: requested_by.into(),
+        approved_by: approved_by.into(),
+        erased_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn destroyed() -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::ContentDestroyed(ContentDestroyed {
+        private_parts: 1,
+        objects_removed: 1,
+        objects_kept: 1,
+        destroyed_at: AT,
     });
     (event, None)
 }

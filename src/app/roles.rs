@@ -3,6 +3,7 @@
 use super::{AppError, Parts, Role, start};
 use crate::adapters::extraction_child::ExtractionChild;
 use crate::config::Secret;
+use crate::eraser::{Eraser, EraserSettings};
 use crate::http::health::Health;
 use crate::http::live::LiveHub;
 use crate::http::metrics::Metrics;
@@ -30,6 +31,28 @@ pub(super) fn relay(parts: &Parts) -> Relay {
         settings: RelaySettings {
             ack_wait: parts.settings.jobs.ack_wait,
             sweep_every: parts.settings.jobs.sweep_every,
+        },
+    }
+}
+
+/// A worker that lost its job notices within this long, unless it stands still.
+const STRAGGLING: Duration = Duration::from_secs(3_600);
+
+pub(super) fn eraser(parts: &Parts) -> Eraser {
+    Eraser {
+        pool: parts.pool.clone(),
+        log: parts.store.log().clone(),
+        read: ReadModel::new(parts.pool.clone()),
+        commands: parts.commands.clone(),
+        blobs: Arc::clone(&parts.blobs),
+        removals: parts.removals(),
+        signals: parts.signals.clone(),
+        clock: parts.clock.clone(),
+        ids: parts.ids.clone(),
+        settings: EraserSettings {
+            sweep_every: parts.settings.erasure.sweep_every,
+            watch: parts.settings.jobs.hard_limit + STRAGGLING,
+            retention: parts.settings.erasure.retention.clone(),
         },
     }
 }
@@ -134,6 +157,7 @@ pub(super) async fn serve(
         }),
         metrics: Arc::new(Metrics::default()),
         key: key.clone(),
+        approver: parts.settings.approver_key.clone(),
         upload: parts.settings.upload.clone(),
         min_position_wait: parts.settings.http.min_position_wait,
     });

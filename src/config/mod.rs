@@ -4,16 +4,19 @@
 
 mod flags;
 mod reader;
+mod retention;
 mod secret;
 mod sections;
 mod table;
 
 pub use flags::SettingFlags;
 pub use reader::{ConfigError, Origin, Reader};
+pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
-    DatabaseSettings, EngineSettings, HttpSettings, JobSettings, LiveSettings, LogFormat,
-    LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings, UploadSettings,
+    DatabaseSettings, EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings,
+    LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
+    UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
 
@@ -26,6 +29,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The first administrator's key.
     pub api_key: Option<Secret>,
+    /// A second person's key, to approve erasures with.
+    pub approver_key: Option<Secret>,
     /// PostgreSQL.
     pub database: DatabaseSettings,
     /// NATS.
@@ -44,6 +49,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Signed checkpoints of the event log.
     pub notary: NotarySettings,
+    /// How long documents are kept, and their erasure.
+    pub erasure: ErasureSettings,
     /// The embedded engines.
     pub engines: EngineSettings,
     /// Logs.
@@ -61,6 +68,7 @@ impl Settings {
             notary: sections::notary(&mut r, &data_dir),
             data_dir,
             api_key: sections::api_key(&mut r),
+            approver_key: sections::approver_key(&mut r),
             database: sections::database(&mut r),
             nats: sections::nats(&mut r),
             s3: sections::s3(&mut r),
@@ -69,6 +77,7 @@ impl Settings {
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
+            erasure: sections::erasure(&mut r),
             engines: sections::engines(&mut r),
             log: sections::log(&mut r),
         };
@@ -103,7 +112,7 @@ mod tests {
     #[test]
     fn a_flag_beats_the_environment_and_that_the_file() {
         let dir = std::env::temp_dir().join(format!("kmrl-config-{}", std::process::id()));
-        std::fs::write(&dir, "listen = \"127.0.0.1:1\"\n[jobs]\nworkers = 7\nmax_attempts = 9\n[upload]\nsources = [\"a\", \"b\"]\n").unwrap();
+        std::fs::write(&dir, "listen = \"127.0.0.1:1\"\n[jobs]\nworkers = 7\nmax_attempts = 9\n[upload]\nsources = [\"a\", \"b\"]\n[[retention]]\nsource = \"a\"\ndays = 30\n[[retention]]\ndays = 60\n").unwrap();
         let reader = Reader::new(
             map(&[("listen", "127.0.0.1:3")]),
             map(&[("KMRL_LISTEN", "127.0.0.1:2"), ("KMRL_JOBS_WORKERS", "5")]),
@@ -115,6 +124,13 @@ mod tests {
         assert_eq!(s.jobs.workers, 5);
         assert_eq!(s.jobs.max_attempts, 9);
         assert_eq!(s.upload.sources, ["a", "b"]);
+        let rules: Vec<_> = s
+            .erasure
+            .retention
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(rules, ["source=a,days=30", "days=60"]);
     }
 
     #[test]
@@ -124,6 +140,8 @@ mod tests {
             &[
                 ("KMRL_LISTEN", "nowhere"),
                 ("KMRL_API_KEY", "tooshort"),
+                ("KMRL_APPROVER_KEY", "tooshort"),
+                ("KMRL_RETENTION", "source=scan"),
                 ("KMRL_WORKERZ", "1"),
                 ("S3_ENDPOINT", "ftp://x"),
             ],
@@ -133,6 +151,8 @@ mod tests {
         for part in [
             "KMRL_LISTEN",
             "KMRL_API_KEY",
+            "KMRL_APPROVER_KEY",
+            "KMRL_RETENTION",
             "KMRL_WORKERZ",
             "S3_ENDPOINT",
             "S3_BUCKET",

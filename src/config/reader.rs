@@ -45,6 +45,19 @@ pub enum Origin {
     Default,
 }
 
+/// A table of a list of tables, as the environment has it: `name=value,name=value`.
+fn in_one_line(item: &toml::Value) -> String {
+    let Some(table) = item.as_table() else {
+        return item.to_string();
+    };
+    let text = |v: &toml::Value| v.as_str().map_or_else(|| v.to_string(), Into::into);
+    let pairs: Vec<_> = table
+        .iter()
+        .map(|(name, value)| format!("{name}={}", text(value)))
+        .collect();
+    pairs.join(",")
+}
+
 /// Reads values, remembering what was wrong.
 pub struct Reader {
     flags: HashMap<String, String>,
@@ -99,6 +112,10 @@ impl Reader {
                 }
                 toml::Value::String(s) => {
                     self.file.insert(key, s.clone());
+                }
+                toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+                    let rules: Vec<_> = items.iter().map(in_one_line).collect();
+                    self.file.insert(key, rules.join(";"));
                 }
                 toml::Value::Array(items) => {
                     let words: Vec<_> = items

@@ -1,6 +1,7 @@
 //! What the settings mean: one struct a section, each read and checked by itself.
 
 use super::reader::Reader;
+use super::retention::{RetentionRule, RetentionRules};
 use super::secret::Secret;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,15 @@ pub struct NotarySettings {
     pub every: Duration,
     /// Days that the copies are locked for in the object store; 0: not locked.
     pub lock_days: u32,
+}
+
+/// How long documents are kept, and their erasure.
+#[derive(Clone, Debug)]
+pub struct ErasureSettings {
+    /// In order: the first that fits a document counts.
+    pub retention: Vec<RetentionRule>,
+    /// Between looks for documents that were kept long enough.
+    pub sweep_every: Duration,
 }
 
 /// The embedded engines.
@@ -270,6 +280,13 @@ pub(super) fn notary(r: &mut Reader, data_dir: &Path) -> NotarySettings {
     }
 }
 
+pub(super) fn erasure(r: &mut Reader) -> ErasureSettings {
+    ErasureSettings {
+        retention: r.required("retention", RetentionRules::default()).0,
+        sweep_every: seconds(r, "erasure.sweep_every"),
+    }
+}
+
 pub(super) fn engines(r: &mut Reader) -> EngineSettings {
     EngineSettings {
         dir: absolute(r.required("engines.dir", PathBuf::new())),
@@ -302,6 +319,20 @@ pub(super) fn api_key(r: &mut Reader) -> Option<Secret> {
     let key: Option<String> = r.optional("api_key");
     if key.as_ref().is_some_and(|k| k.chars().count() < 16) {
         r.error("api_key", "must have at least 16 characters");
+    }
+    key.map(Secret::new)
+}
+
+pub(super) fn approver_key(r: &mut Reader) -> Option<Secret> {
+    let key: Option<String> = r.optional("approver_key");
+    if key.as_ref().is_some_and(|k| k.chars().count() < 16) {
+        r.error("approver_key", "must have at least 16 characters");
+    }
+    if key.is_some() && key == r.optional("api_key") {
+        r.error(
+            "approver_key",
+            "must be another than api_key: it is another person's",
+        );
     }
     key.map(Secret::new)
 }

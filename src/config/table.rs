@@ -70,6 +70,11 @@ pub const SETTINGS: &[Setting] = &[
         "The first administrator's key, at least 16 characters. Generated, stored with mode 0600 and printed once when absent.",
     ),
     secret(
+        "approver_key",
+        "KMRL_APPROVER_KEY",
+        "A second person's key, at least 16 characters and another than the administrator's: what one of them requests to be erased, the other approves. Absent: only what retention requested can be erased.",
+    ),
+    secret(
         "database_url",
         "DATABASE_URL",
         "PostgreSQL 14 or newer. Absent: `up` starts its own.",
@@ -234,6 +239,18 @@ pub const SETTINGS: &[Setting] = &[
         "KMRL_LOG_LOCK_DAYS",
         "0",
         "Days that copies of the log's hashes and checkpoints are locked against deletion in the object store, up to 36500; 0: not locked.",
+    ),
+    plain(
+        "retention",
+        "KMRL_RETENTION",
+        "",
+        "How long documents are kept: `source=scan,department=finance,days=3650;days=7300`; source and department may be left out, and the first rule that fits a document counts. In TOML a list, `[[retention]]` with `source`, `department`, `days`. After that time, 0 to 36500 days from the upload, their erasure is requested, and a person approves it. Absent: they are kept.",
+    ),
+    plain(
+        "erasure.sweep_every",
+        "KMRL_ERASURE_SWEEP_EVERY",
+        "60",
+        "Seconds between looks for documents that were kept long enough, and for remains of erased ones.",
     ),
     plain(
         "log.filter",

@@ -1,7 +1,8 @@
-//! Who is asking: the administrator's key, in `X-API-Key` or as a bearer token.
+//! Who is asking: the administrator's key or the second person's, in `X-API-Key` or as a bearer token.
 
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
+use crate::config::Secret;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -21,21 +22,35 @@ pub struct Principal {
     pub name: String,
 }
 
-/// Lets a request pass when it brings the key, and remembers who asked.
+impl Principal {
+    fn of(key: &str) -> Self {
+        Self {
+            actor: format!("key:{key}"),
+            key_id: key.into(),
+            name: key.into(),
+        }
+    }
+}
+
+/// Lets a request pass when it brings a key, and remembers who asked.
 pub async fn require_key(
     State(state): State<ApiState>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let given = given_key(request.headers());
-    if !given.is_some_and(|key| same(key, state.key.reveal())) {
-        return Err(Problem::new(ProblemType::Unauthorized)
-            .detail("send the key in X-API-Key or as Authorization: Bearer"));
-    }
-    let principal = Principal {
-        actor: "key:admin".into(),
-        key_id: "admin".into(),
-        name: "admin".into(),
+    let holds = |key: &Secret| given.is_some_and(|given| same(given, key.reveal()));
+    let (admin, approver) = (
+        holds(&state.key),
+        state.approver.as_ref().is_some_and(holds),
+    );
+    let principal = match (admin, approver) {
+        (true, _) => Principal::of("admin"),
+        (false, true) => Principal::of("approver"),
+        (false, false) => {
+            return Err(Problem::new(ProblemType::Unauthorized)
+                .detail("send the key in X-API-Key or as Authorization: Bearer"));
+        }
     };
     request.extensions_mut().insert(principal.clone());
     let mut response = next.run(request).await;

@@ -14,6 +14,7 @@ mod cursor;
 mod dead_letters;
 mod disposition;
 mod documents;
+mod erasures;
 mod etag;
 mod events;
 pub mod health;

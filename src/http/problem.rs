@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kmrl_domain::Refusal;
-use kmrl_domain::decide::{CorrectRefusal, WithdrawRefusal};
+use kmrl_domain::decide::{CorrectRefusal, ErasureRefusal, LegalHoldRefusal, WithdrawRefusal};
 use kmrl_projections::ProjectionError;
 use kmrl_projections::query::QueryError;
 use serde::Serialize;
@@ -92,6 +92,13 @@ problems! {
     AsOfFuture = 404 "as-of-future" "That moment has not come yet";
     AccessNotFound = 404 "access-not-found" "There is no such record of access";
     NothingShown = 404 "nothing-shown" "The record of access showed no document";
+    DocumentErased = 410 "erased" "The document was erased";
+    LegalHold = 409 "legal-hold" "A legal hold forbids it";
+    LegalHoldNotFound = 404 "legal-hold-not-found" "The matter does not hold the document";
+    ErasureNotRequested = 409 "erasure-not-requested" "No erasure is requested";
+    ErasureAlreadyRequested = 409 "erasure-already-requested" "The erasure waits for another person already";
+    SecondPersonRequired = 403 "second-person-required" "Another person has to approve";
+    ApproverNotConfigured = 409 "approver-not-configured" "No second person has a key";
     MethodNotAllowed = 405 "method-not-allowed" "The path does not take this method";
     UpgradeRequired = 426 "upgrade-required" "This path is for WebSocket";
     LogNotSigned = 404 "log-not-signed" "No checkpoint of the log has been signed yet";
@@ -237,7 +244,20 @@ impl From<Refusal> for Problem {
         let kind = match &refusal {
             Refusal::Unknown => ProblemType::DocumentNotFound,
             Refusal::Correct(CorrectRefusal::Nothing | CorrectRefusal::Value { .. })
-            | Refusal::Withdraw(WithdrawRefusal::Reason) => ProblemType::CommandInvalid,
+            | Refusal::Withdraw(WithdrawRefusal::Reason)
+            | Refusal::LegalHold(LegalHoldRefusal::Matter | LegalHoldRefusal::Reason)
+            | Refusal::Erasure(ErasureRefusal::Reason) => ProblemType::CommandInvalid,
+            Refusal::Erased => ProblemType::DocumentErased,
+            Refusal::Withdraw(WithdrawRefusal::Held(_))
+            | Refusal::Erasure(ErasureRefusal::Held(_)) => ProblemType::LegalHold,
+            Refusal::LegalHold(LegalHoldRefusal::NotHeld) => ProblemType::LegalHoldNotFound,
+            Refusal::Erasure(ErasureRefusal::NotRequested) => ProblemType::ErasureNotRequested,
+            Refusal::Erasure(ErasureRefusal::AlreadyRequested { .. }) => {
+                ProblemType::ErasureAlreadyRequested
+            }
+            Refusal::Erasure(ErasureRefusal::SamePerson { .. } | ErasureRefusal::NoPerson) => {
+                ProblemType::SecondPersonRequired
+            }
             _ => ProblemType::CommandRefused,
         };
         Self::new(kind).detail(refusal.to_string())

@@ -6,8 +6,8 @@ use super::context::trace_request;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use super::{
-    asyncapi, audit, commands, dead_letters, documents, events, health, live, log, metrics,
-    openapi, status, websocket_info,
+    asyncapi, audit, commands, dead_letters, documents, erasures, events, health, live, log,
+    metrics, openapi, status, websocket_info,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};
@@ -42,6 +42,7 @@ fn split() -> (Split, OpenApi) {
         .merge(health::routes())
         .routes(routes!(commands::commands))
         .routes(routes!(events::events))
+        .routes(routes!(erasures::erasures))
         .routes(routes!(dead_letters::dead_letters))
         .routes(routes!(dead_letters::replay))
         .routes(routes!(status::status))

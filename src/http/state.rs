@@ -56,6 +56,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// The administrator's key.
     pub key: Secret,
+    /// A second person's key.
+    pub approver: Option<Secret>,
     /// What may be uploaded.
     pub upload: UploadSettings,
     /// Longest wait for `min_position`.

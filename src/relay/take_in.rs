@@ -21,7 +21,8 @@ struct Changes {
     new: Vec<NewJob>,
     /// By document and run. The last outcome in the batch is the one that stands.
     outcomes: HashMap<(Uuid, u32), RunOutcome>,
-    withdrawn: Vec<Uuid>,
+    /// Withdrawn or erased: nothing of them is worked on any more.
+    gone: Vec<Uuid>,
 }
 
 struct NewJob {
@@ -80,8 +81,15 @@ impl Changes {
                     });
                 self.outcomes.insert((document_id, e.attempt.run), outcome);
             }
-            DocumentEvent::Withdrawn(_) => self.withdrawn.push(document_id),
-            DocumentEvent::ProcessingStarted(_) | DocumentEvent::Corrected(_) => {}
+            DocumentEvent::Withdrawn(_) | DocumentEvent::Erased(_) => self.gone.push(document_id),
+            DocumentEvent::ProcessingStarted(_)
+            | DocumentEvent::Corrected(_)
+            | DocumentEvent::LegalHoldPlaced(_)
+            | DocumentEvent::LegalHoldReleased(_)
+            | DocumentEvent::RetentionExpired(_)
+            | DocumentEvent::ErasureRequested(_)
+            | DocumentEvent::ErasureRejected(_)
+            | DocumentEvent::ContentDestroyed(_) => {}
         }
         Ok(())
     }
@@ -143,12 +151,12 @@ async fn write(tx: &mut Transaction<'_, Postgres>, changes: &Changes) -> Result<
     insert(tx, &changes.new).await?;
     finish(tx, &changes.outcomes).await?;
     put_off(tx, &changes.outcomes).await?;
-    if !changes.withdrawn.is_empty() {
+    if !changes.gone.is_empty() {
         sqlx::query(
             "UPDATE jobs SET status = 'cancelled', lease_until = NULL
              WHERE document_id = ANY($1) AND status IN ('queued', 'running')",
         )
-        .bind(&changes.withdrawn)
+        .bind(&changes.gone)
         .execute(&mut **tx)
         .await?;
     }

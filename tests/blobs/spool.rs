@@ -42,29 +42,46 @@ async fn what_is_dropped_leaves_no_file() {
     assert_eq!(files(folder.path()), 0);
 }
 
+/// Makes a file as a crash leaves it, written to so many hours ago.
+fn leave(folder: &Path, name: &str, hours: u64) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the age of a file is against the machine's clock"
+    )]
+    let now = SystemTime::now();
+    let file = File::create(folder.join(name)).unwrap();
+    file.set_modified(now - Duration::from_secs(hours * 3600))
+        .unwrap();
+}
+
 #[test]
 fn opening_sweeps_what_a_crash_left_and_nothing_else() {
     let folder = TempDir::new().unwrap();
-    let hours_ago = |hours: u64| {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the age of a file is against the machine's clock"
-        )]
-        let now = SystemTime::now();
-        now - Duration::from_secs(hours * 3600)
-    };
-    for (name, time) in [
-        ("1-0.spool", hours_ago(2)),
-        ("1-1.spool", hours_ago(0)),
-        ("notes.txt", hours_ago(2)),
-    ] {
-        let file = File::create(folder.path().join(name)).unwrap();
-        file.set_modified(time).unwrap();
+    for (name, hours) in [("1-0.spool", 2), ("1-1.spool", 0), ("notes.txt", 2)] {
+        leave(folder.path(), name, hours);
     }
     Spool::new(folder.path()).unwrap();
     assert!(!folder.path().join("1-0.spool").exists());
     assert!(folder.path().join("1-1.spool").exists());
     assert!(folder.path().join("notes.txt").exists());
+}
+
+#[tokio::test]
+async fn what_a_crash_left_goes_while_the_spool_is_open() {
+    let folder = TempDir::new().unwrap();
+    let spool = Spool::swept_every(folder.path(), Duration::from_millis(5)).unwrap();
+    let file = spooled(&spool, b"in use").await;
+    // Too young to be swept when the process that left it was started again.
+    leave(folder.path(), "1-0.spool", 2);
+    let gone = async {
+        let mut poll = tokio::time::interval(Duration::from_millis(5));
+        while folder.path().join("1-0.spool").exists() {
+            poll.tick().await;
+        }
+    };
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, gone).await.expect("it stays");
+    assert_eq!(fs::read(&file.path).unwrap(), b"in use");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod backup;
 mod bad_input;
 mod check;
 mod command_line;
+mod erasure;
 mod faults;
 mod harness;
 mod http;

@@ -15,6 +15,7 @@ fn concrete(template: &str, id: &str) -> String {
         .replace("{user_id}", "someone")
         .replace("{position}", "1")
         .replace("{index}", "0")
+        .replace("{matter}", "case-1")
 }
 
 async fn slug(gateway: &Gateway, method: &str, path: &str) -> (u16, String) {

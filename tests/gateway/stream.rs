@@ -290,6 +290,10 @@ async fn every_message_of_the_document_is_said() {
     gateway.finished(&id).await;
     let mut seen = std::collections::BTreeSet::new();
     let mut socket = gateway.socket("/ws?after=0").await;
+    // From the first subscription on, only documents subscribed to are told of.
+    while !seen.contains("document_update") {
+        seen.insert(messages::check(&socket.next().await));
+    }
     for request in [
         json!({"type": "ping"}),
         json!({"type": "get_status"}),

@@ -2,7 +2,8 @@
 
 use crate::world::New;
 use kmrl_domain::event::{
-    Corrected, Extracted, Failed, ProcessingStarted, ReprocessingRequested, Uploaded, Withdrawn,
+    ContentDestroyed, Corrected, Erased, ErasureRequested, Extracted, Failed, ProcessingStarted,
+    ReprocessingRequested, Uploaded, Withdrawn,
 };
 use kmrl_domain::private::{CorrectedPrivate, PrivateDigest, UploadedPrivate};
 use kmrl_domain::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
@@ -205,4 +206,31 @@ pub fn interleaved(numbers: std::ops::Range<u32>) -> Vec<New> {
         events.extend(ways.iter().filter_map(|way| way.get(step).cloned()));
     }
     events
+}
+
+/// The last events of an erased document, `sequence` being that of the request.
+pub fn erasure(number: u32, sequence: i64) -> Vec<New> {
+    let (admin, approver) = ("key:admin".to_owned(), "key:approver".to_owned());
+    let reason = || "asked by the subject".to_owned();
+    let requested = DocumentEvent::ErasureRequested(ErasureRequested {
+        reason: reason(),
+        requested_by: admin.clone(),
+        requested_at: at(number),
+    });
+    let erased = DocumentEvent::Erased(Erased {
+        reason: reason(),
+        requested_by: admin,
+        approved_by: approver,
+        erased_at: at(number),
+    });
+    let destroyed = DocumentEvent::ContentDestroyed(ContentDestroyed {
+        private_parts: 1,
+        objects_removed: 2,
+        objects_kept: 0,
+        destroyed_at: at(number),
+    });
+    (sequence..)
+        .zip([requested, erased, destroyed])
+        .map(|(sequence, what)| event(number, sequence, &what, None))
+        .collect()
 }

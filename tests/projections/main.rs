@@ -7,6 +7,7 @@
 mod support;
 
 mod audit;
+mod erasing;
 mod faults;
 mod history;
 mod rebuilding;

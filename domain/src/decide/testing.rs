@@ -106,6 +106,54 @@ pub(crate) fn withdrawn() -> DocumentEvent {
     })
 }
 
+pub(crate) fn held(matter: &str) -> DocumentEvent {
+    DocumentEvent::LegalHoldPlaced(LegalHoldPlaced {
+        matter: matter.into(),
+        reason: "inquiry".into(),
+        placed_at: at(6),
+    })
+}
+
+pub(crate) fn released(matter: &str) -> DocumentEvent {
+    DocumentEvent::LegalHoldReleased(LegalHoldReleased {
+        matter: matter.into(),
+        reason: "closed".into(),
+        released_at: at(7),
+    })
+}
+
+pub(crate) fn expired(rule: &str) -> DocumentEvent {
+    DocumentEvent::RetentionExpired(RetentionExpired {
+        rule: rule.into(),
+        expired_at: at(8),
+    })
+}
+
+pub(crate) fn requested(by: &str) -> DocumentEvent {
+    DocumentEvent::ErasureRequested(ErasureRequested {
+        reason: "asked by the subject".into(),
+        requested_by: by.into(),
+        requested_at: at(9),
+    })
+}
+
+pub(crate) fn rejected(by: &str) -> DocumentEvent {
+    DocumentEvent::ErasureRejected(ErasureRejected {
+        reason: "still needed".into(),
+        rejected_by: by.into(),
+        rejected_at: at(10),
+    })
+}
+
+pub(crate) fn erased(requested_by: &str, approved_by: &str) -> DocumentEvent {
+    DocumentEvent::Erased(Erased {
+        reason: "asked by the subject".into(),
+        requested_by: requested_by.into(),
+        approved_by: approved_by.into(),
+        erased_at: at(10),
+    })
+}
+
 /// Asserts that the command decides nothing and is no error.
 pub(crate) fn nothing(events: Vec<DocumentEvent>, command: DocumentCommand) {
     given(events).when(command).then_expect_events(vec![]);

@@ -1,5 +1,7 @@
 //! A person withdraws a document, and says why. Its history stays.
 
+use super::LegalHolds;
+use super::reason::{self, MAX_REASON};
 use crate::command::Withdraw;
 use crate::document::Document;
 use crate::event::{DocumentEvent, Withdrawn};
@@ -13,24 +15,22 @@ pub enum WithdrawRefusal {
     /// It was withdrawn before.
     #[error("the document was withdrawn before")]
     AlreadyWithdrawn,
+    /// A legal matter holds it.
+    #[error(transparent)]
+    Held(#[from] LegalHolds),
 }
-
-/// Longest reason, in characters.
-pub const MAX_REASON: usize = 1_000;
 
 pub(super) fn decide(
     document: &Document,
-    c: Withdraw,
+    c: &Withdraw,
 ) -> Result<Option<DocumentEvent>, WithdrawRefusal> {
     if document.withdrawn {
         return Err(WithdrawRefusal::AlreadyWithdrawn);
     }
-    let reason = c.reason.trim();
-    if reason.is_empty() || reason.chars().count() > MAX_REASON {
-        return Err(WithdrawRefusal::Reason);
-    }
+    LegalHolds::none_on(document)?;
+    let reason = reason::given(&c.reason).ok_or(WithdrawRefusal::Reason)?;
     Ok(Some(DocumentEvent::Withdrawn(Withdrawn {
-        reason: reason.to_owned(),
+        reason,
         withdrawn_at: c.at,
     })))
 }
@@ -69,6 +69,21 @@ mod tests {
                 .when(withdraw(reason))
                 .then_expect_error(WithdrawRefusal::Reason.into());
         }
+    }
+
+    #[test]
+    fn a_legal_hold_stops_it_until_the_last_one_is_released() {
+        given(vec![
+            uploaded(),
+            held("case-1"),
+            held("case-2"),
+            released("case-1"),
+        ])
+        .when(withdraw("sent twice"))
+        .then_expect_error(WithdrawRefusal::Held(LegalHolds(vec!["case-2".into()])).into());
+        given(vec![uploaded(), held("case-1"), released("case-1")])
+            .when(withdraw("sent twice"))
+            .then_expect_events(vec![withdrawn()]);
     }
 
     #[test]

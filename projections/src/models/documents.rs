@@ -6,10 +6,10 @@ use crate::batch::Texts;
 use crate::counters::Moves;
 use crate::fold::{self, Evolve, Rejected, Unfit, amount, storable};
 use crate::model::Model;
-use crate::models::texts;
+use crate::models::{erasure, texts};
 use crate::rows::{self, Keyed, row};
 use async_trait::async_trait;
-use kmrl_domain::event::{Corrected, Extracted, Failed, ProcessingStarted, Uploaded};
+use kmrl_domain::event::{Corrected, Erased, Extracted, Failed, ProcessingStarted, Uploaded};
 use kmrl_domain::private::{CorrectedPrivate, UploadedPrivate};
 use kmrl_domain::values::Status;
 use kmrl_domain::{DocumentEvent, RecordedEvent};
@@ -56,6 +56,12 @@ row! {
         findings: Option<String> => "json",
         withdrawn_at: Option<OffsetDateTime> => "timestamptz",
         withdrawal_reason: Option<String> => "text",
+        legal_holds: String => "jsonb",
+        retention_rule: Option<String> => "text",
+        erasure_state: Option<String> => "text",
+        erasure: Option<String> => "jsonb",
+        erasure_position: Option<i64> => "bigint",
+        erased_at: Option<OffsetDateTime> => "timestamptz",
     }
 }
 
@@ -96,6 +102,29 @@ impl Evolve for Document {
             DocumentEvent::Withdrawn(e) => {
                 new.withdrawn_at = Some(e.withdrawn_at);
                 new.withdrawal_reason = Some(storable(e.reason));
+            }
+            DocumentEvent::LegalHoldPlaced(e) => {
+                new.legal_holds = erasure::placed(&new.legal_holds, e, actor(recorded))?;
+            }
+            DocumentEvent::LegalHoldReleased(e) => {
+                new.legal_holds = erasure::released(&new.legal_holds, &e)?;
+            }
+            DocumentEvent::RetentionExpired(e) => {
+                new.retention_rule = Some(storable(e.rule));
+                // What was decided on before the rule is not what the rule asks for.
+                if new.erasure_state.as_deref() == Some(erasure::REJECTED) {
+                    (new.erasure_state, new.erasure, new.erasure_position) = (None, None, None);
+                }
+            }
+            DocumentEvent::ErasureRequested(e) => {
+                new.erasing(recorded, erasure::REQUESTED, |_| erasure::requested(e))?;
+            }
+            DocumentEvent::ErasureRejected(e) => {
+                new.erasing(recorded, erasure::REJECTED, |was| was.rejected(e))?;
+            }
+            DocumentEvent::Erased(e) => new.erased(recorded, e)?,
+            DocumentEvent::ContentDestroyed(e) => {
+                new.erasing(recorded, erasure::DONE, |was| was.destroyed(&e))?;
             }
         }
         new.version = recorded.sequence;
@@ -139,6 +168,12 @@ impl Document {
             findings: None,
             withdrawn_at: None,
             withdrawal_reason: None,
+            legal_holds: "[]".into(),
+            retention_rule: None,
+            erasure_state: None,
+            erasure: None,
+            erasure_position: None,
+            erased_at: None,
         })
     }
 
@@ -188,14 +223,53 @@ impl Document {
         Ok(())
     }
 
+    /// A step of an erasure: where it is now, and what is known of it.
+    fn erasing(
+        &mut self,
+        recorded: &RecordedEvent,
+        state: &str,
+        step: impl FnOnce(erasure::Erasure) -> erasure::Erasure,
+    ) -> Result<(), Unfit> {
+        let before = erasure::Erasure::read(self.erasure.as_deref())?;
+        self.erasure = Some(step(before).written()?);
+        self.erasure_state = Some(state.into());
+        self.erasure_position = Some(recorded.position);
+        Ok(())
+    }
+
+    fn erased(&mut self, recorded: &RecordedEvent, e: Erased) -> Result<(), Unfit> {
+        self.erased_at = Some(e.erased_at);
+        self.forget_content();
+        self.erasing(recorded, erasure::APPROVED, |was| was.approved(e))
+    }
+
+    /// Whatever tells of the content goes. What stays says that there was a document, whence, when
+    /// and how large, and why it was erased.
+    pub(crate) fn forget_content(&mut self) {
+        self.original_filename.clear();
+        self.uploaded_by.clear();
+        self.metadata = "{}".into();
+        (self.error, self.retry_at) = (None, None);
+        (self.language, self.confidence_score) = (None, None);
+        (self.page_count, self.character_count) = (None, None);
+        (self.text_sha256, self.findings) = (None, None);
+        self.withdrawal_reason = None;
+    }
+
     fn count(&self, moves: &mut Moves<4>, by: i64) {
         let department = self.department.as_deref().unwrap_or_default();
-        let standing = match self.withdrawn_at {
-            Some(_) => "withdrawn",
-            None => "standing",
+        let standing = match (self.erased_at, self.withdrawn_at) {
+            (Some(_), _) => "erased",
+            (None, Some(_)) => "withdrawn",
+            (None, None) => "standing",
         };
         moves.add([&self.source, &self.status, department, standing], by);
     }
+}
+
+/// Who did it, as kept with the event.
+fn actor(recorded: &RecordedEvent) -> String {
+    recorded.metadata.get("actor").cloned().unwrap_or_default()
 }
 
 fn private<T: DeserializeOwned>(recorded: &RecordedEvent) -> Result<Option<T>, Unfit> {
@@ -228,7 +302,7 @@ impl Model for Documents {
     }
 
     fn shape(&self) -> i32 {
-        1
+        2
     }
 
     fn definition(&self) -> &'static str {
@@ -359,6 +433,108 @@ mod tests {
             (1, 2, corrected(None, Some("WO-2"))),
         ]);
         assert_eq!(row.metadata, r#"{"wonum":"WO-2"}"#);
+    }
+
+    fn erased_way() -> Vec<Spec> {
+        let way = [
+            document(1),
+            vec![
+                (1, 4, requested("key:admin")),
+                (1, 5, erased("key:admin", "key:approver")),
+                (1, 6, destroyed()),
+            ],
+        ];
+        way.concat()
+    }
+
+    #[test]
+    fn an_erased_document_tells_nothing_of_its_content() {
+        let row = row_of(erased_way());
+        assert_eq!(
+            (row.original_filename.as_str(), row.metadata.as_str()),
+            ("", "{}")
+        );
+        assert_eq!(
+            (row.uploaded_by.as_str(), row.text_sha256.as_deref()),
+            ("", None)
+        );
+        assert_eq!(
+            (row.page_count, row.character_count, row.language),
+            (None, None, None)
+        );
+        assert!(row.erased_at.is_some());
+        assert_eq!(row.erasure_state.as_deref(), Some("done"));
+        assert_eq!(row.erasure_position, Some(6));
+        let told = row.erasure.unwrap();
+        for part in [
+            "key:admin",
+            "key:approver",
+            "asked by the subject",
+            "\"objects_kept\":1",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_after_destruction_gives_the_same_row() {
+        let whole = fold::fold::<Document>(&log(erased_way()), &BTreeMap::new()).changed;
+        let mut events = log(erased_way());
+        events.iter_mut().for_each(|e| e.private = None);
+        let rest = fold::fold::<Document>(&events, &BTreeMap::new());
+        assert!(rest.rejected.is_empty());
+        assert_eq!(rest.changed, whole);
+    }
+
+    #[test]
+    fn an_erased_document_is_counted_as_that_alone() {
+        let (before, _) = folded([document(1), vec![(1, 4, withdrawn())]].concat());
+        let (after, _) = folded(
+            [
+                document(1),
+                vec![
+                    (1, 4, withdrawn()),
+                    (1, 5, erased("key:admin", "key:approver")),
+                ],
+            ]
+            .concat(),
+        );
+        let moves = moves(&before, &after);
+        assert_eq!(
+            moves.of(["maximo", "processed", "rolling_stock", "withdrawn"]),
+            -1
+        );
+        assert_eq!(
+            moves.of(["maximo", "processed", "rolling_stock", "erased"]),
+            1
+        );
+    }
+
+    #[test]
+    fn legal_holds_come_and_go() {
+        let row = row_of(vec![
+            (1, 1, uploaded()),
+            (1, 2, held("case-1")),
+            (1, 3, held("case-2")),
+            (1, 4, released("case-1")),
+        ]);
+        assert!(row.legal_holds.contains("case-2") && !row.legal_holds.contains("case-1"));
+    }
+
+    #[test]
+    fn a_rejection_before_the_rule_expired_is_forgotten() {
+        let way = vec![
+            (1, 1, uploaded()),
+            (1, 2, requested("key:admin")),
+            (1, 3, rejected("key:approver")),
+        ];
+        let row = row_of(way.clone());
+        assert_eq!(row.erasure_state.as_deref(), Some("rejected"));
+        let row = row_of([way, vec![(1, 4, expired("days=1"))]].concat());
+        assert_eq!(
+            (row.erasure_state, row.retention_rule.as_deref()),
+            (None, Some("days=1"))
+        );
     }
 
     #[test]

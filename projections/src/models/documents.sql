@@ -29,19 +29,26 @@ CREATE TABLE {schema}.documents (
     text_sha256           text,
     findings              json,
     withdrawn_at          timestamptz,
-    withdrawal_reason     text
+    withdrawal_reason     text,
+    legal_holds           jsonb       NOT NULL, -- array: matter, reason, placed_by, placed_at
+    retention_rule        text,                 -- the newest rule that it was kept for as long as
+    erasure_state         text        CHECK (erasure_state IN ('requested', 'rejected', 'approved', 'done')),
+    erasure               jsonb,                -- who, why and when
+    erasure_position      bigint,               -- of the newest event of its erasure
+    erased_at             timestamptz
 ) WITH (fillfactor = 80);
 CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (source, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (status, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (department, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (sha256);
+CREATE INDEX ON {schema}.documents (erasure_state, erasure_position) WHERE erasure_state IS NOT NULL;
 
 CREATE TABLE {schema}.document_counts (
     source     text   NOT NULL,
     status     text   NOT NULL,
     department text   NOT NULL, -- empty: none
-    standing   text   NOT NULL CHECK (standing IN ('standing', 'withdrawn')),
+    standing   text   NOT NULL CHECK (standing IN ('standing', 'withdrawn', 'erased')),
     n          bigint NOT NULL CHECK (n >= 0),
     PRIMARY KEY (source, status, department, standing)
 ) WITH (fillfactor = 50);

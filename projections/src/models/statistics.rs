@@ -1,7 +1,8 @@
 //! The read model `statistics`: how many documents there are, of what kinds, and how large.
 //!
 //! Each document has a member row that says what it counts for; an event moves the counters by the
-//! difference between the member before and after. A withdrawn document counts as that alone.
+//! difference between the member before and after. A withdrawn document counts as that alone, and so does
+//! an erased one.
 
 use crate::batch::Texts;
 use crate::counters::Moves;
@@ -35,6 +36,7 @@ row! {
         confidence: Option<i64> => "bigint",
         duplicate: bool => "boolean",
         withdrawn: bool => "boolean",
+        erased: bool => "boolean",
     }
 }
 
@@ -69,6 +71,7 @@ impl Evolve for Member {
                 confidence: None,
                 duplicate: e.duplicate_of.is_some(),
                 withdrawn: false,
+                erased: false,
             },
             (Some(row), _) => row.clone(),
             (None, _) => return Err(Unfit::NoUpload),
@@ -94,6 +97,17 @@ impl Evolve for Member {
                 new.language = e.language.or(new.language.take());
             }
             DocumentEvent::Withdrawn(_) => new.withdrawn = true,
+            DocumentEvent::Erased(_) => {
+                new.erased = true;
+                (new.language, new.confidence) = (None, None);
+                (new.pages, new.characters) = (0, 0);
+            }
+            DocumentEvent::LegalHoldPlaced(_)
+            | DocumentEvent::LegalHoldReleased(_)
+            | DocumentEvent::RetentionExpired(_)
+            | DocumentEvent::ErasureRequested(_)
+            | DocumentEvent::ErasureRejected(_)
+            | DocumentEvent::ContentDestroyed(_) => {}
         }
         new.version = recorded.sequence;
         Ok(new)
@@ -112,6 +126,10 @@ impl Member {
 
     /// Adds (`by` 1) or takes away (-1) what the document counts for.
     fn count(&self, moves: &mut Moves<2>, by: i64) {
+        if self.erased {
+            moves.add(["erased", ""], by);
+            return;
+        }
         if self.withdrawn {
             moves.add(["withdrawn", ""], by);
             return;
@@ -162,7 +180,7 @@ impl Model for Statistics {
     }
 
     fn shape(&self) -> i32 {
-        1
+        2
     }
 
     fn definition(&self) -> &'static str {
@@ -249,6 +267,35 @@ mod tests {
         assert_eq!(moves.of(["withdrawn", ""]), 1);
         for gone in ["total", "bytes", "pages", "characters", "confidences"] {
             assert!(moves.of([gone, ""]) < 0, "{gone}");
+        }
+    }
+
+    #[test]
+    fn an_erased_document_counts_as_that_alone_withdrawn_or_not() {
+        for way in [
+            document(1),
+            [document(1), vec![(1, 4, withdrawn())]].concat(),
+        ] {
+            let before = members(way.clone());
+            let next = way.len() as i64 + 1;
+            let erasure = vec![
+                (1, next, requested("key:admin")),
+                (1, next + 1, erased("key:admin", "key:approver")),
+            ];
+            let after = members([way, erasure].concat());
+            let gone = moves(&before, &after);
+            assert_eq!(gone.of(["erased", ""]), 1);
+            let all = moves(&BTreeMap::new(), &after);
+            for none in [
+                "total",
+                "withdrawn",
+                "bytes",
+                "pages",
+                "characters",
+                "confidences",
+            ] {
+                assert_eq!(all.of([none, ""]), 0, "{none}");
+            }
         }
     }
 

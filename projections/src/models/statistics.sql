@@ -18,5 +18,6 @@ CREATE TABLE {schema}.statistics_members (
     characters  bigint  NOT NULL,
     confidence  bigint, -- millionths
     duplicate   boolean NOT NULL,
-    withdrawn   boolean NOT NULL
+    withdrawn   boolean NOT NULL,
+    erased      boolean NOT NULL
 ) WITH (fillfactor = 80);

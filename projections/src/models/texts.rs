@@ -12,7 +12,7 @@ use kmrl_domain::event::Extracted;
 use kmrl_domain::values::TextRef;
 use kmrl_domain::{DocumentEvent, RecordedEvent};
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "texts";
@@ -30,6 +30,12 @@ row! {
         pages: String => "jsonb",
         text: String => "text",
     }
+}
+
+/// Documents that the events erase.
+fn erased(events: &[RecordedEvent]) -> BTreeSet<Uuid> {
+    let erasures = events.iter().filter(|event| fold::is_erasure(event));
+    erasures.filter_map(|event| event.id().ok()).collect()
 }
 
 /// Folds `Extracted` events; `prior` is the version of the text that each document has.
@@ -99,7 +105,7 @@ impl Model for Texts {
     }
 
     fn shape(&self) -> i32 {
-        1
+        2
     }
 
     fn definition(&self) -> &'static str {
@@ -111,7 +117,7 @@ impl Model for Texts {
     }
 
     fn concerns(&self, event: &RecordedEvent) -> bool {
-        names_text(event)
+        names_text(event) || fold::is_erasure(event)
     }
 
     fn text_of(&self, event: &RecordedEvent) -> Option<TextRef> {
@@ -136,9 +142,20 @@ impl Model for Texts {
         .bind(ids)
         .fetch_all(&mut *connection)
         .await?;
-        let folded = texts(events, &prior.into_iter().collect(), fetched);
+        let mut folded = texts(events, &prior.into_iter().collect(), fetched);
+        let erased = erased(events);
+        folded.changed.retain(|id, _| !erased.contains(id));
         let rows = folded.changed.into_values().collect();
-        rows::upsert::<Text>(connection, schema, rows).await?;
+        rows::upsert::<Text>(&mut *connection, schema, rows).await?;
+        if !erased.is_empty() {
+            // No text follows an erasure: the domain refuses it.
+            sqlx::query(&format!(
+                "DELETE FROM {schema}.texts WHERE document_id = ANY($1)"
+            ))
+            .bind(erased.into_iter().collect::<Vec<_>>())
+            .execute(connection)
+            .await?;
+        }
         Ok(folded.rejected)
     }
 }

@@ -102,7 +102,7 @@ impl Model for ValidationErrors {
     }
 
     fn shape(&self) -> i32 {
-        1
+        2
     }
 
     fn definition(&self) -> &'static str {
@@ -114,7 +114,7 @@ impl Model for ValidationErrors {
     }
 
     fn concerns(&self, event: &RecordedEvent) -> bool {
-        is_refusal(event) || is_failure(event)
+        is_refusal(event) || is_failure(event) || fold::is_erasure(event)
     }
 
     async fn apply(
@@ -125,7 +125,18 @@ impl Model for ValidationErrors {
         _texts: &Texts,
     ) -> Result<Vec<Rejected>, sqlx::Error> {
         let (rows, rejected) = errors(events);
-        rows::upsert(connection, schema, rows).await?;
+        rows::upsert(&mut *connection, schema, rows).await?;
+        let erasures = events.iter().filter(|event| fold::is_erasure(event));
+        let erased: Vec<Uuid> = erasures.filter_map(|event| event.id().ok()).collect();
+        if !erased.is_empty() {
+            // That it failed stays; the sentence may tell of the content.
+            sqlx::query(&format!(
+                "UPDATE {schema}.validation_errors SET detail = '' WHERE document_id = ANY($1)"
+            ))
+            .bind(erased)
+            .execute(connection)
+            .await?;
+        }
         Ok(rejected)
     }
 }

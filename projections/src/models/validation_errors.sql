@@ -10,3 +10,4 @@ CREATE TABLE {schema}.validation_errors (
     file_name   text,
     document_id uuid
 );
+CREATE INDEX ON {schema}.validation_errors (document_id) WHERE document_id IS NOT NULL;

@@ -77,6 +77,17 @@ pub struct DocumentRow {
     pub withdrawn_at: Option<OffsetDateTime>,
     /// Why it was withdrawn.
     pub withdrawal_reason: Option<String>,
+    /// The legal matters that hold it: a JSON array.
+    pub legal_holds: Value,
+    /// The newest retention rule that it was kept for as long as.
+    pub retention_rule: Option<String>,
+    /// `requested`, `rejected`, `approved` or `done`.
+    pub erasure_state: Option<String>,
+    /// Who, why and when: a JSON object.
+    pub erasure: Option<Value>,
+    /// When it was erased.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub erased_at: Option<OffsetDateTime>,
     /// What the file's structure gave away: a JSON object.
     pub findings: Option<Value>,
     /// Lower-case hexadecimal SHA-256 of its text artefact.
@@ -125,6 +136,9 @@ pub struct StatusRow {
     /// When it was withdrawn.
     #[serde(with = "time::serde::rfc3339::option")]
     pub withdrawn_at: Option<OffsetDateTime>,
+    /// When it was erased.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub erased_at: Option<OffsetDateTime>,
     /// An event of it could not be applied.
     pub incomplete: bool,
     /// Position of the log that this was read at.
@@ -142,6 +156,8 @@ pub struct ListFilter {
     pub department: Option<String>,
     /// Withdrawn ones too.
     pub include_withdrawn: bool,
+    /// Erased ones too.
+    pub include_erased: bool,
 }
 
 /// Which part of a list, newest first.
@@ -185,7 +201,8 @@ const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_
     d.uploaded_at, d.status, d.confidence_score, d.language, d.department, d.metadata, \
     d.uploaded_by, d.sha256, d.duplicate_of, d.priority, d.version, d.position, d.run, d.attempt, \
     d.page_count, d.character_count, d.error, d.retry_at, d.processing_started_at, d.processed_at, \
-    d.withdrawn_at, d.withdrawal_reason, d.findings, d.text_sha256, \
+    d.withdrawn_at, d.withdrawal_reason, d.legal_holds, d.retention_rule, d.erasure_state, \
+    d.erasure, d.erased_at, d.findings, d.text_sha256, \
     EXISTS (SELECT 1 FROM read.parked_events p WHERE p.document_id = d.id) AS incomplete, \
     coalesce((SELECT c.position FROM projections c \
     WHERE c.name = 'documents' AND c.state = 'live'), 0) AS shown_at";
@@ -281,8 +298,12 @@ fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS}, ("));
     push_total(&mut query, filter);
     query.push(") AS total FROM read.documents d WHERE true");
+    if !filter.include_erased {
+        query.push(" AND d.erased_at IS NULL");
+    }
     if !filter.include_withdrawn {
-        query.push(" AND d.withdrawn_at IS NULL");
+        // One that was withdrawn and erased is an erased one, as in the counts.
+        query.push(" AND (d.withdrawn_at IS NULL OR d.erased_at IS NOT NULL)");
     }
     push_filter(&mut query, 'd', filter);
     let (limit, skip) = match page {
@@ -317,8 +338,11 @@ fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
 
 fn push_total<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter) {
     query.push("SELECT coalesce(sum(c.n), 0)::bigint FROM read.document_counts c WHERE true");
+    if !filter.include_erased {
+        query.push(" AND c.standing <> 'erased'");
+    }
     if !filter.include_withdrawn {
-        query.push(" AND c.standing = 'standing'");
+        query.push(" AND c.standing <> 'withdrawn'");
     }
     push_filter(query, 'c', filter);
 }

@@ -4,7 +4,7 @@ use super::{QueryError, ReadModel};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Counts over all documents that were not withdrawn.
+/// Counts over all documents that were neither withdrawn nor erased.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Statistics {
     /// Documents.
@@ -27,6 +27,8 @@ pub struct Statistics {
     pub duplicates: i64,
     /// Documents withdrawn, which are in no other count.
     pub withdrawn: i64,
+    /// Documents erased, which are in no other count.
+    pub erased: i64,
     /// Mean confidence, 0 to 1, over the documents that have one.
     pub average_confidence: Option<f64>,
     /// Processed documents whose confidence is under 0.7.
@@ -62,6 +64,7 @@ fn statistics(counters: Vec<(String, String, i64)>) -> Statistics {
             "characters" => s.characters = n,
             "duplicates" => s.duplicates = n,
             "withdrawn" => s.withdrawn = n,
+            "erased" => s.erased = n,
             "needs_review" => s.needs_review = n,
             "confidences" => confidences = n,
             "confidence_millionths" => millionths = n,

@@ -36,7 +36,7 @@ pub(super) struct DownloadQuery {}
         (status = 400, description = "The request cannot be used", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such document", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "It was withdrawn", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "It was withdrawn or erased", body = ProblemBody, content_type = "application/problem+json"),
         (status = 416, description = "The range lies outside", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The object store does not answer", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -49,6 +49,9 @@ pub(super) async fn download(
 ) -> Result<Response, Problem> {
     let row = state.read.document(parse_id(&id)?).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
+    if row.erased_at.is_some() {
+        return Err(Problem::new(ProblemType::DocumentErased));
+    }
     if row.withdrawn_at.is_some() {
         return Err(Problem::new(ProblemType::DocumentWithdrawn));
     }

@@ -35,6 +35,8 @@ pub(super) struct ListQuery {
     department: Option<String>,
     /// Also withdrawn ones.
     include_withdrawn: Option<bool>,
+    /// Also erased ones.
+    include_erased: Option<bool>,
     /// Wait until this position can be read: one's own write.
     #[param(minimum = 0)]
     min_position: Option<i64>,
@@ -93,12 +95,16 @@ pub(super) async fn list(
             limit: limit + 1,
         },
     };
-    let filter = filter(
-        query.source,
-        query.status,
-        query.department,
-        query.include_withdrawn,
-    )?;
+    let status = query.status.map(|s| s.parse::<Status>()).transpose();
+    let filter = ListFilter {
+        source: query.source,
+        department: query.department,
+        status: status.map_err(|e| {
+            Problem::new(ProblemType::InvalidParameter).detail(format!("status: {e}"))
+        })?,
+        include_withdrawn: query.include_withdrawn.unwrap_or(false),
+        include_erased: query.include_erased.unwrap_or(false),
+    };
     min_position::wait(&state, query.min_position).await?;
     let mut found = state.read.list(&filter, page).await?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -122,21 +128,4 @@ fn cursor(row: &DocumentRow) -> String {
         id: row.id,
     }
     .encode()
-}
-
-fn filter(
-    source: Option<String>,
-    status: Option<String>,
-    department: Option<String>,
-    include_withdrawn: Option<bool>,
-) -> Result<ListFilter, Problem> {
-    let status = status.map(|s| s.parse::<Status>()).transpose();
-    Ok(ListFilter {
-        source,
-        department,
-        status: status.map_err(|e| {
-            Problem::new(ProblemType::InvalidParameter).detail(format!("status: {e}"))
-        })?,
-        include_withdrawn: include_withdrawn.unwrap_or(false),
-    })
 }

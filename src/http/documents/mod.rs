@@ -3,9 +3,11 @@
 mod change;
 mod correct;
 mod download;
+mod erasure;
 mod form;
 mod get;
 mod history;
+mod legal_holds;
 mod list;
 mod media_type;
 mod past;
@@ -43,4 +45,12 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(reprocess::reprocess))
         .routes(routes!(correct::correct))
         .routes(routes!(withdraw::withdraw))
+        .routes(routes!(
+            legal_holds::legal_holds,
+            legal_holds::place_legal_hold
+        ))
+        .routes(routes!(legal_holds::release_legal_hold))
+        .routes(routes!(erasure::request_erasure))
+        .routes(routes!(erasure::approve_erasure))
+        .routes(routes!(erasure::reject_erasure))
 }

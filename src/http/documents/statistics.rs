@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Query)]
 pub(super) struct StatisticsQuery {}
 
-/// Counts of documents; withdrawn ones are only in `withdrawn`.
+/// Counts of documents; withdrawn ones are only in `withdrawn`, erased ones only in `erased`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DocumentStatistics {
     total: i64,
@@ -31,6 +31,7 @@ pub(crate) struct DocumentStatistics {
     characters: i64,
     duplicates: i64,
     withdrawn: i64,
+    erased: i64,
     average_confidence: Option<f64>,
     /// Processed with a confidence under 0.7.
     needs_review: i64,
@@ -50,6 +51,7 @@ impl DocumentStatistics {
             characters: s.characters,
             duplicates: s.duplicates,
             withdrawn: s.withdrawn,
+            erased: s.erased,
             average_confidence: s.average_confidence,
             needs_review: s.needs_review,
         }

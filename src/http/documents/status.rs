@@ -50,6 +50,7 @@ pub(super) struct DocumentStatus {
     #[serde(with = "time::serde::rfc3339::option")]
     processed_at: Option<OffsetDateTime>,
     withdrawn: bool,
+    erased: bool,
 }
 
 /// Where a document is on its way
@@ -80,6 +81,7 @@ pub(super) async fn status(
 fn view(row: StatusRow) -> DocumentStatus {
     let ended = row.status == "processed" || row.status == "failed";
     let message = match (row.status.as_str(), &row.error) {
+        _ if row.erased_at.is_some() => "it was erased".into(),
         ("failed", Some(reason)) => reason.detail.clone(),
         ("queued", Some(reason)) => format!("will be tried again: {}", reason.detail),
         ("queued", None) => "waits for a worker".into(),
@@ -101,5 +103,6 @@ fn view(row: StatusRow) -> DocumentStatus {
         processing_started_at: row.processing_started_at,
         processed_at: row.processed_at,
         withdrawn: row.withdrawn_at.is_some(),
+        erased: row.erased_at.is_some(),
     }
 }

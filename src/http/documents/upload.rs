@@ -201,6 +201,10 @@ async fn replayed(state: &ApiState, executed: &Executed) -> Result<Response, Pro
     min_position::wait(state, Some(executed.position)).await?;
     let row = state.read.document(executed.document_id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
+    if row.erased_at.is_some() {
+        // The repetition has just put the bytes again.
+        state.removals.remove(&row.sha256).await?;
+    }
     Ok(respond(Document::of(row), true))
 }
 

@@ -59,6 +59,19 @@ pub(crate) struct Document {
     #[serde(with = "time::serde::rfc3339::option")]
     withdrawn_at: Option<OffsetDateTime>,
     withdrawal_reason: Option<String>,
+    /// The legal matters that hold it: while there is one, it is neither withdrawn nor erased.
+    #[schema(value_type = Vec<super::legal_holds::LegalHold>)]
+    legal_holds: Value,
+    /// The retention rule that it was kept for as long as.
+    retention_rule: Option<String>,
+    /// requested, rejected, approved or done.
+    erasure_state: Option<String>,
+    /// Who requested its erasure, why and when, and what came of it.
+    #[schema(value_type = Option<Object>)]
+    erasure: Option<Value>,
+    /// When it was erased: fields that tell of its content are empty since.
+    #[serde(with = "time::serde::rfc3339::option")]
+    erased_at: Option<OffsetDateTime>,
     /// What the file's structure gave away.
     #[schema(value_type = Option<Object>)]
     findings: Option<Value>,
@@ -111,6 +124,11 @@ impl Document {
             processed_at: row.processed_at,
             withdrawn_at: row.withdrawn_at,
             withdrawal_reason: row.withdrawal_reason,
+            legal_holds: row.legal_holds,
+            retention_rule: row.retention_rule,
+            erasure_state: row.erasure_state,
+            erasure: row.erasure,
+            erased_at: row.erased_at,
             findings: row.findings,
             text_sha256: row.text_sha256,
             incomplete: row.incomplete,
@@ -149,6 +167,11 @@ impl Document {
             processed_at: None,
             withdrawn_at: None,
             withdrawal_reason: None,
+            legal_holds: Value::Array(Vec::new()),
+            retention_rule: None,
+            erasure_state: None,
+            erasure: None,
+            erased_at: None,
             findings: None,
             text_sha256: None,
             incomplete: false,

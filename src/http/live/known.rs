@@ -60,7 +60,14 @@ impl Known {
             }
             DocumentEvent::ReprocessingRequested(_) => self.status = Status::Queued,
             DocumentEvent::Corrected(e) => self.belongs_to(e.department.as_deref()),
-            DocumentEvent::Withdrawn(_) => {}
+            DocumentEvent::Withdrawn(_)
+            | DocumentEvent::LegalHoldPlaced(_)
+            | DocumentEvent::LegalHoldReleased(_)
+            | DocumentEvent::RetentionExpired(_)
+            | DocumentEvent::ErasureRequested(_)
+            | DocumentEvent::ErasureRejected(_)
+            | DocumentEvent::Erased(_)
+            | DocumentEvent::ContentDestroyed(_) => {}
         }
     }
 

@@ -111,6 +111,13 @@ pub fn of_event(
         change: match event {
             DocumentEvent::Corrected(_) => Some("corrected"),
             DocumentEvent::Withdrawn(_) => Some("withdrawn"),
+            DocumentEvent::LegalHoldPlaced(_) => Some("legal_hold_placed"),
+            DocumentEvent::LegalHoldReleased(_) => Some("legal_hold_released"),
+            DocumentEvent::RetentionExpired(_) => Some("retention_expired"),
+            DocumentEvent::ErasureRequested(_) => Some("erasure_requested"),
+            DocumentEvent::ErasureRejected(_) => Some("erasure_rejected"),
+            DocumentEvent::Erased(_) => Some("erased"),
+            DocumentEvent::ContentDestroyed(_) => Some("content_destroyed"),
             _ => None,
         },
     };
@@ -178,6 +185,13 @@ fn message(event: &DocumentEvent) -> Cow<'_, str> {
         DocumentEvent::ReprocessingRequested(e) => format!("queued again, run {}", e.run).into(),
         DocumentEvent::Corrected(_) => "corrected".into(),
         DocumentEvent::Withdrawn(e) => format!("withdrawn: {}", e.reason).into(),
+        DocumentEvent::LegalHoldPlaced(e) => format!("held for {}", e.matter).into(),
+        DocumentEvent::LegalHoldReleased(e) => format!("no longer held for {}", e.matter).into(),
+        DocumentEvent::RetentionExpired(e) => format!("kept long enough: {}", e.rule).into(),
+        DocumentEvent::ErasureRequested(_) => "its erasure is requested".into(),
+        DocumentEvent::ErasureRejected(_) => "its erasure was rejected".into(),
+        DocumentEvent::Erased(_) => "erased".into(),
+        DocumentEvent::ContentDestroyed(_) => "its content is destroyed".into(),
     }
 }
 
