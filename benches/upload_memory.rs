@@ -14,6 +14,8 @@
 
 #[path = "../tests/gateway/harness.rs"]
 mod harness;
+#[path = "../tests/gateway/messages.rs"]
+mod messages;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
