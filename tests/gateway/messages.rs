@@ -1,7 +1,7 @@
 //! The forms of the AsyncAPI document, held against every message that a test sees.
 
 use jsonschema::Validator;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -45,12 +45,12 @@ pub fn check(message: &Value) -> String {
 
 #[test]
 fn a_message_of_another_form_is_found() {
-    let good = json!({"type": "checkpoint", "position": 3, "timestamp": "2026-03-01T10:00:00Z"});
+    let good = serde_json::json!({"type": "checkpoint", "position": 3, "timestamp": "2026-03-01T10:00:00Z"});
     assert_eq!(check(&good), "checkpoint");
     for (field, wrong) in [
-        ("position", json!("3")),
-        ("timestamp", json!("yesterday")),
-        ("type", json!("news")),
+        ("position", serde_json::json!("3")),
+        ("timestamp", serde_json::json!("yesterday")),
+        ("type", serde_json::json!("news")),
         ("position", Value::Null),
     ] {
         let mut bad = good.clone();
