@@ -7,7 +7,7 @@ mod erasures;
 mod statistics;
 mod validation_errors;
 
-pub use as_of::{as_of, each_version};
+pub use as_of::{as_of, each_version, is_erased};
 pub use audit::{AuditFilter, AuditKey, AuditRow, Order};
 pub use documents::{DocumentList, DocumentRow, ListFilter, Page, StatusRow};
 pub use erasures::{ErasureRow, Kept};

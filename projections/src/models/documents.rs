@@ -237,10 +237,15 @@ impl Document {
         Ok(())
     }
 
-    /// Whatever tells of the content goes. What stays says that there was a document, whence, when
-    /// and how large, and why it was erased.
     fn erased(&mut self, recorded: &RecordedEvent, e: Erased) -> Result<(), Unfit> {
         self.erased_at = Some(e.erased_at);
+        self.forget_content();
+        self.erasing(recorded, erasure::APPROVED, |was| was.approved(e))
+    }
+
+    /// Whatever tells of the content goes. What stays says that there was a document, whence, when
+    /// and how large, and why it was erased.
+    pub(crate) fn forget_content(&mut self) {
         self.original_filename.clear();
         self.uploaded_by.clear();
         self.metadata = "{}".into();
@@ -249,7 +254,6 @@ impl Document {
         (self.page_count, self.character_count) = (None, None);
         (self.text_sha256, self.findings) = (None, None);
         self.withdrawal_reason = None;
-        self.erasing(recorded, erasure::APPROVED, |was| was.approved(e))
     }
 
     fn count(&self, moves: &mut Moves<4>, by: i64) {

@@ -16,29 +16,48 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// The document after these events, which are the first of its stream; `None` without its upload.
+/// A document after the first `count` events of its stream; `None` without its upload.
 ///
-/// Private parts and texts that were erased are blank. The text is the newest that can be had, as
-/// in the read models, where an event whose text is missing is parked and the rest goes on.
+/// Private parts and texts that were erased are blank, and of a document that was erased later is
+/// shown what an erased one shows. The text is the newest that can be had, as in the read models,
+/// where an event whose text is missing is parked and the rest goes on.
 ///
 /// # Errors
 /// When the store of texts does not answer.
 pub async fn as_of(
-    events: &[RecordedEvent],
+    stream: &[RecordedEvent],
+    count: usize,
     source: &dyn TextSource,
 ) -> Result<Option<DocumentRow>, ProjectionError> {
+    let events = stream.get(..count).unwrap_or(stream);
     let folded = fold::fold::<documents::Document>(events, &BTreeMap::new());
-    let Some(document) = folded.changed.into_values().next() else {
+    let Some(mut document) = folded.changed.into_values().next() else {
         return Ok(None);
     };
+    let erased = is_erased(stream);
+    if erased {
+        document.forget_content();
+    }
     let mut row = shown(document);
     row.incomplete = !folded.rejected.is_empty();
-    if row.erased_at.is_some() {
-        return Ok(Some(row));
+    if !erased {
+        add_text(&mut row, events, source).await?;
     }
-    let mut newest_first: Vec<_> = events.chunks(1).collect();
-    newest_first.reverse();
-    for event in newest_first {
+    Ok(Some(row))
+}
+
+/// The document was erased: of no moment is its content shown any more.
+#[must_use]
+pub fn is_erased(stream: &[RecordedEvent]) -> bool {
+    stream.iter().any(fold::is_erasure)
+}
+
+async fn add_text(
+    row: &mut DocumentRow,
+    events: &[RecordedEvent],
+    source: &dyn TextSource,
+) -> Result<(), ProjectionError> {
+    for event in events.chunks(1).rev() {
         let fetched = batch::fetch(&texts::Texts, event, source).await?;
         let folded = texts::texts(event, &BTreeMap::new(), &fetched);
         row.incomplete |= !folded.rejected.is_empty();
@@ -47,18 +66,24 @@ pub async fn as_of(
             break;
         }
     }
-    Ok(Some(row))
+    Ok(())
 }
 
-/// The document after each of these events, which are all of its stream from the first on, without
-/// its text; `None` where an event could not be applied or there was no upload yet.
+/// The document after each event of its stream, without its text; `None` where an event could not
+/// be applied or there was no upload yet.
 #[must_use]
-pub fn each_version(events: &[RecordedEvent]) -> Vec<Option<DocumentRow>> {
+pub fn each_version(stream: &[RecordedEvent]) -> Vec<Option<DocumentRow>> {
+    let erased = is_erased(stream);
     let mut prior: BTreeMap<Uuid, documents::Document> = BTreeMap::new();
-    let mut rows = Vec::with_capacity(events.len());
-    for event in events.chunks(1) {
+    let mut rows = Vec::with_capacity(stream.len());
+    for event in stream.chunks(1) {
         let changed = fold::fold(event, &prior).changed;
-        rows.push(changed.values().next().cloned().map(shown));
+        rows.push(changed.values().next().cloned().map(|mut document| {
+            if erased {
+                document.forget_content();
+            }
+            shown(document)
+        }));
         prior.extend(changed);
     }
     rows
@@ -150,7 +175,7 @@ mod tests {
         let events = log(document(1));
         let mut seen = Vec::new();
         for n in 1..=3 {
-            let row = as_of(&events[..n], &Pages(Some("hello"))).await.unwrap();
+            let row = as_of(&events, n, &Pages(Some("hello"))).await.unwrap();
             let row = row.unwrap();
             seen.push((row.version, row.status, row.extracted_text));
         }
@@ -162,7 +187,7 @@ mod tests {
                 (3, "processed".to_owned(), Some("hello".to_owned())),
             ]
         );
-        let none = as_of(&[], &Pages(None)).await.unwrap();
+        let none = as_of(&events, 0, &Pages(None)).await.unwrap();
         assert_eq!(none, None);
     }
 
@@ -172,7 +197,7 @@ mod tests {
         for event in &mut events {
             event.private = None;
         }
-        let row = as_of(&events, &Pages(None)).await.unwrap().unwrap();
+        let row = as_of(&events, 3, &Pages(None)).await.unwrap().unwrap();
         assert_eq!(
             (row.original_filename.as_str(), row.uploaded_by.as_str()),
             ("", "")
@@ -182,6 +207,33 @@ mod tests {
             (serde_json::json!({}), None)
         );
         assert_eq!(row.status, "processed");
+    }
+
+    #[tokio::test]
+    async fn of_an_erased_document_no_moment_shows_content() {
+        let erasure = vec![
+            (1, 4, requested("key:admin")),
+            (1, 5, erased("key:admin", "key:approver")),
+        ];
+        let events = log([document(1), erasure].concat());
+        let row = as_of(&events, 3, &Pages(Some("hello"))).await.unwrap();
+        let row = row.unwrap();
+        assert_eq!((row.version, row.status.as_str()), (3, "processed"));
+        assert_eq!(
+            (
+                row.original_filename.as_str(),
+                row.extracted_text,
+                row.language
+            ),
+            ("", None, None)
+        );
+        assert!(!row.incomplete && row.erased_at.is_none());
+        let rows = each_version(&events);
+        assert!(
+            rows.iter()
+                .flatten()
+                .all(|row| row.original_filename.is_empty())
+        );
     }
 
     #[test]

@@ -20,8 +20,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-/// Event after which nothing of a document's content is shown, of no moment.
-const ERASED: &str = "Erased";
 /// A past that cannot change. Bounded, so that no client keeps for long what is erased later.
 const SETTLED: HeaderValue = HeaderValue::from_static("private, max-age=3600, immutable");
 const UNSETTLED: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -85,26 +83,15 @@ impl Past {
     pub(crate) async fn load(state: &ApiState, id: Uuid, moment: Moment) -> Result<Self, Problem> {
         // Before the stream: whatever comes after it belongs to no moment that had come.
         let end = state.log.head_with_time().await.map_err(LogError::from)?;
-        let mut events = stream(state, id).await?;
-        let erased = events.iter().any(|event| event.event_type == ERASED);
-        if erased {
-            // What is left of its content is being destroyed.
-            events.iter_mut().for_each(|event| event.private = None);
-        }
+        let events = stream(state, id).await?;
         let settled = come(state, moment, end, &events)?;
         let then = events.iter().take_while(|event| moment.has(event)).count();
         let texts = BlobTexts(Arc::clone(&state.blobs));
-        let then = events.get(..then).unwrap_or_default();
-        let row = query::as_of(then, &texts).await?;
-        let mut row = row.ok_or_else(|| not_yet(&events))?;
-        if erased {
-            // Its text is or will be removed: that it is missing is no defect.
-            (row.extracted_text, row.incomplete) = (None, false);
-        }
+        let row = query::as_of(&events, then, &texts).await?;
         Ok(Self {
-            row,
+            row: row.ok_or_else(|| not_yet(&events))?,
             settled,
-            erased,
+            erased: query::is_erased(&events),
             head: end.0,
         })
     }
