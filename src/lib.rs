@@ -15,6 +15,7 @@ pub mod config;
 pub mod dead_letters;
 pub mod engines;
 pub mod event_store;
+pub mod evidence;
 pub mod extraction_child;
 pub mod http;
 pub mod logs;

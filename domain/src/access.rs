@@ -54,6 +54,7 @@ pub const ACTIONS: &[&str] = &[
     "audit_export",
     "document_audit",
     "document_audit_export",
+    "evidence",
     "log_proof",
     "log_entries",
     "log_export",

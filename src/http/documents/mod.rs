@@ -3,6 +3,7 @@
 mod change;
 mod correct;
 mod download;
+mod evidence;
 mod form;
 mod get;
 mod list;
@@ -34,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(get::get))
         .routes(routes!(status::status))
         .routes(routes!(download::download))
+        .routes(routes!(evidence::evidence))
         .routes(routes!(reprocess::reprocess))
         .routes(routes!(correct::correct))
         .routes(routes!(withdraw::withdraw))
