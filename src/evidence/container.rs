@@ -167,7 +167,10 @@ impl<W: Read + Write + Seek> Writer<W> {
         );
         self.out.write_all(&directory)?;
         self.out.write_all(&end)?;
-        let mut file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut file = self
+            .out
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         let signed = self.at + (directory.len() + end.len()) as u64;
         let digest = digest(&mut file, 0, signed)?;
         file.seek(SeekFrom::Start(signed))?;
@@ -239,15 +242,20 @@ impl<R: Read + Seek> Container<R> {
         let end = at.and_then(|at| tail.get(at..at + END));
         let (at, end) = at.zip(end).ok_or_else(form("it has no end"))?;
         let note = tail.get(at + END..).unwrap_or_default().to_vec();
-        let note = String::from_utf8(note).map_err(|_| ContainerError::Form("its seal is no text"))?;
+        let note =
+            String::from_utf8(note).map_err(|_| ContainerError::Form("its seal is no text"))?;
         let (files, size, offset) = (word(end, 10), number(end, 12), number(end, 16));
         let comment = u16::try_from(note.len()).unwrap_or(0);
         if end != end_record(files, size, offset, comment) {
-            return Err(ContainerError::Form("its end has another form, or it is cut off"));
+            return Err(ContainerError::Form(
+                "its end has another form, or it is cut off",
+            ));
         }
         let end_at = length - tail_length + at as u64;
         if u64::from(offset) + u64::from(size) != end_at || files > MOST_FILES {
-            return Err(ContainerError::Form("its directory is not where it should be"));
+            return Err(ContainerError::Form(
+                "its directory is not where it should be",
+            ));
         }
         if size as usize > usize::from(MOST_FILES) * (46 + LONGEST_NAME) {
             return Err(ContainerError::Form("its directory is too large"));
@@ -261,7 +269,12 @@ impl<R: Read + Seek> Container<R> {
             }
         }
         let signed = end_at + END as u64;
-        Ok(Self { file, members, signed, note })
+        Ok(Self {
+            file,
+            members,
+            signed,
+            note,
+        })
     }
 
     /// Checks that the key sealed exactly these bytes.

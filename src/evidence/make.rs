@@ -172,7 +172,9 @@ impl Evidence {
         let path = self.key_file.clone();
         let stored = tokio::task::spawn_blocking(move || stored_key(&path)).await;
         let stored = stored.map_err(io::Error::other)?;
-        let key = stored.map_err(EvidenceError::Key)?.ok_or(EvidenceError::NoKey)?;
+        let key = stored
+            .map_err(EvidenceError::Key)?
+            .ok_or(EvidenceError::NoKey)?;
         if tree.key().await? == Some(key.verifying()) {
             Ok(key)
         } else {
@@ -202,10 +204,13 @@ impl Work {
         }
         pack.events(&self.events)?;
         let mut positions: Vec<i64> = self.events.iter().map(|e| e.entry.position).collect();
-        let pages = self.access.chunks(PAGE).flat_map(|page| match self.page(page) {
-            Ok(lines) => lines.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        });
+        let pages = self
+            .access
+            .chunks(PAGE)
+            .flat_map(|page| match self.page(page) {
+                Ok(lines) => lines.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            });
         pack.access(pages.inspect(|line| {
             positions.extend(line.iter().map(|line| line.entry.position));
         }))?;
@@ -232,7 +237,9 @@ impl Work {
             return Ok(None);
         };
         let private = first.private.as_ref();
-        let private = private.map(|p| serde_json::from_str(&p.content)).transpose()?;
+        let private = private
+            .map(|p| serde_json::from_str(&p.content))
+            .transpose()?;
         match serde_json::from_str(&first.entry.payload)? {
             DocumentEvent::Uploaded(uploaded) => Ok(Some((uploaded, private))),
             _ => Ok(None),

@@ -103,7 +103,9 @@ impl AccessLine {
     pub fn of(entry: Entry, document_id: uuid::Uuid) -> Result<Self, serde_json::Error> {
         let all: AccessRecorded = serde_json::from_str(&entry.payload)?;
         let ours = all.records.into_iter();
-        let records = ours.filter(|r| r.document_id == Some(document_id)).collect();
+        let records = ours
+            .filter(|r| r.document_id == Some(document_id))
+            .collect();
         Ok(Self { entry, records })
     }
 }
@@ -143,13 +145,13 @@ pub enum Content {
 impl Content {
     /// What the types of a document's events, in order, say of it.
     fn after<'a>(types: impl IntoIterator<Item = &'a str>) -> Self {
-        types.into_iter().fold(Self::Included, |so_far, name| {
-            match (so_far, name) {
+        types
+            .into_iter()
+            .fold(Self::Included, |so_far, name| match (so_far, name) {
                 (_, "Erased") | (Self::Erased, _) => Self::Erased,
                 (_, "Withdrawn") => Self::Withdrawn,
                 _ => so_far,
-            }
-        })
+            })
     }
 }
 

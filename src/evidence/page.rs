@@ -107,7 +107,8 @@ fn text(value: &Value) -> String {
 
 fn rfc3339(nanoseconds: i128) -> String {
     let at = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok();
-    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
+    at.and_then(|at| at.format(&Rfc3339).ok())
+        .unwrap_or_default()
 }
 
 /// The whole page.
@@ -115,7 +116,11 @@ pub(super) fn html(page: &Page, manifest: &Manifest, vkey: &str) -> String {
     let name = page.name.as_deref().unwrap_or("a document without a name");
     let mut html = String::from(HEAD);
     // Writing to a String cannot fail.
-    let _ = write!(html, "<title>Evidence: {0}</title></head><body><h1>{0}</h1>", escaped(name));
+    let _ = write!(
+        html,
+        "<title>Evidence: {0}</title></head><body><h1>{0}</h1>",
+        escaped(name)
+    );
     let _ = write!(html, "<p>{}</p><table>", contents(manifest));
     let made_at = manifest.made_at.format(&Rfc3339).unwrap_or_default();
     let facts = [
@@ -142,7 +147,11 @@ pub(super) fn html(page: &Page, manifest: &Manifest, vkey: &str) -> String {
     }
     html.push_str("</table>");
     if page.left_out > 0 {
-        let _ = write!(html, "<p>{} more records of access are in audit.jsonl.</p>", page.left_out);
+        let _ = write!(
+            html,
+            "<p>{} more records of access are in audit.jsonl.</p>",
+            page.left_out
+        );
     }
     let _ = write!(
         html,
@@ -158,8 +167,12 @@ fn contents(manifest: &Manifest) -> &'static str {
     let has_text = manifest.files.iter().any(|f| f.name == super::TEXT);
     let has_original = manifest.files.iter().any(|f| f.name.starts_with(ORIGINAL));
     match manifest.content {
-        Content::Withdrawn => "This document was withdrawn: the pack has its history, not its content.",
-        Content::Erased => "This document was erased: the pack has its history; its content is no more.",
+        Content::Withdrawn => {
+            "This document was withdrawn: the pack has its history, not its content."
+        }
+        Content::Erased => {
+            "This document was erased: the pack has its history; its content is no more."
+        }
         Content::Included if has_original && has_text => {
             "The document's bytes are in the folder original, its text in text.txt."
         }
@@ -185,7 +198,9 @@ fn escaped(text: &str) -> String {
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
             // Controls, and what turns the direction of writing, could make a line look like another.
-            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            c if c.is_control()
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
                 safe.push('\u{fffd}');
             }
             c => safe.push(c),

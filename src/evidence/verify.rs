@@ -178,7 +178,8 @@ impl<R: Read + Seek> Check<R> {
                 self.report.found(name, "its CRC-32 does not fit");
             }
             if !is_known(name) {
-                self.report.found(name, "such a file has no place in a pack");
+                self.report
+                    .found(name, "such a file has no place in a pack");
             }
             if name == MANIFEST {
                 continue;
@@ -193,7 +194,8 @@ impl<R: Read + Seek> Check<R> {
             }
         }
         for file in listed {
-            self.report.found(&file.name, "the manifest lists it, and it is missing");
+            self.report
+                .found(&file.name, "the manifest lists it, and it is missing");
         }
         if let Some(manifest) = &manifest {
             let report = &mut self.report;
@@ -221,7 +223,8 @@ impl<R: Read + Seek> Check<R> {
             Ok(checkpoint) => {
                 self.report.size = checkpoint.size;
                 if u64::try_from(self.report.position).unwrap_or(0) > checkpoint.size {
-                    self.report.found(CHECKPOINT, "it is older than the pack's position");
+                    self.report
+                        .found(CHECKPOINT, "it is older than the pack's position");
                 }
                 self.checkpoint = Some(checkpoint);
             }
@@ -230,15 +233,23 @@ impl<R: Read + Seek> Check<R> {
         let Some(proofs) = self.json::<Proofs>(PROOFS, LARGEST)? else {
             return Ok(());
         };
-        if self.checkpoint.as_ref().is_some_and(|c| c.size != proofs.size) {
-            self.report.found(PROOFS, "they are for a tree of another size");
+        if self
+            .checkpoint
+            .as_ref()
+            .is_some_and(|c| c.size != proofs.size)
+        {
+            self.report
+                .found(PROOFS, "they are for a tree of another size");
         }
         for proof in proofs.proofs {
             let hashes = proof.proof.iter().map(|h| hash_from_hex(h)).collect();
             let hashes: Option<Vec<Hash>> = hashes;
             let taken = hashes.map(|hashes| self.proofs.insert(proof.position, hashes));
             if !matches!(taken, Some(None)) {
-                let what = format!("that of position {} is broken or there twice", proof.position);
+                let what = format!(
+                    "that of position {} is broken or there twice",
+                    proof.position
+                );
                 self.report.found(PROOFS, what);
             }
         }
@@ -246,7 +257,11 @@ impl<R: Read + Seek> Check<R> {
     }
 
     fn member(&self, name: &str) -> Option<Member> {
-        self.container.members.iter().find(|m| m.name == name).cloned()
+        self.container
+            .members
+            .iter()
+            .find(|m| m.name == name)
+            .cloned()
     }
 
     /// A file as a whole, when it is there and not too large.
@@ -259,7 +274,9 @@ impl<R: Read + Seek> Check<R> {
             return Ok(None);
         }
         let mut bytes = Vec::new();
-        self.container.read_from(&member, 0)?.read_to_end(&mut bytes)?;
+        self.container
+            .read_from(&member, 0)?
+            .read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 

@@ -38,7 +38,10 @@ pub(super) async fn run(args: EvidenceArgs, settings: &Settings) -> Result<ExitC
         .build()
         .map_err(asking)?;
     let answer = client
-        .get(format!("{}/api/v1/documents/{}/evidence", server.base_url, args.id))
+        .get(format!(
+            "{}/api/v1/documents/{}/evidence",
+            server.base_url, args.id
+        ))
         .query(&args.reason.as_ref().map(|reason| [("reason", reason)]))
         .header("x-api-key", server.api_key.reveal())
         .send()
@@ -47,7 +50,9 @@ pub(super) async fn run(args: EvidenceArgs, settings: &Settings) -> Result<ExitC
     let status = answer.status();
     if status != StatusCode::OK {
         let said = answer.text().await.map_err(asking)?;
-        return Err(CliError::Message(format!("the gateway answered {status}: {said}")));
+        return Err(CliError::Message(format!(
+            "the gateway answered {status}: {said}"
+        )));
     }
     let written = write(&args.output, answer).await;
     if written.is_err() && !matches!(&written, Err(Written::Making(_))) {

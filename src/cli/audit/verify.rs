@@ -44,7 +44,8 @@ pub(super) async fn run(args: VerifyArgs, settings: &Settings) -> Result<ExitCod
     if let Some(file) = args.file {
         if verify_pack::is_pack(&file)? {
             if args.checkpoint.is_some() {
-                let what = "an evidence pack is checked with its own checkpoint: leave --checkpoint out";
+                let what =
+                    "an evidence pack is checked with its own checkpoint: leave --checkpoint out";
                 return Err(CliError::Message(what.into()));
             }
             let check = move || verify_pack::run(&file, key.as_ref(), args.json);

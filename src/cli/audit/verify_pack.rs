@@ -51,7 +51,9 @@ fn tell(report: &Report) {
         report.events, report.records, report.private_parts, report.proven, report.files
     ));
     match report.content {
-        Some(Content::Withdrawn) => print("it was withdrawn: the pack has its history, not its content"),
+        Some(Content::Withdrawn) => {
+            print("it was withdrawn: the pack has its history, not its content")
+        }
         Some(Content::Erased) => print("it was erased: the pack has its history, not its content"),
         _ => {}
     }

@@ -23,13 +23,18 @@ impl<R: Read + Seek> Check<R> {
         let blob = uploaded.filter(|_| is_included).map(|e| &e.payload["blob"]);
         self.original(blob)?;
         let extracted = events.iter().rev().find(|e| e.event_type == "Extracted");
-        let text = extracted.filter(|_| is_included).map(|e| &e.payload["text"]);
+        let text = extracted
+            .filter(|_| is_included)
+            .map(|e| &e.payload["text"]);
         self.extracted(text)
     }
 
     fn original(&mut self, blob: Option<&Value>) -> Result<(), ContainerError> {
         let members = self.container.members.iter();
-        let originals: Vec<_> = members.filter(|m| m.name.starts_with(ORIGINAL)).cloned().collect();
+        let originals: Vec<_> = members
+            .filter(|m| m.name.starts_with(ORIGINAL))
+            .cloned()
+            .collect();
         match (blob, &originals[..]) {
             (None, []) => {}
             (Some(blob), [original]) => {
@@ -41,8 +46,12 @@ impl<R: Read + Seek> Check<R> {
                     self.report.found(&original.name, what);
                 }
             }
-            (Some(_), []) => self.report.found(ORIGINAL, "the document's bytes are missing"),
-            (None, _) => self.report.found(ORIGINAL, "no event allows for the document's bytes"),
+            (Some(_), []) => self
+                .report
+                .found(ORIGINAL, "the document's bytes are missing"),
+            (None, _) => self
+                .report
+                .found(ORIGINAL, "no event allows for the document's bytes"),
             (Some(_), _) => self.report.found(ORIGINAL, "there are several originals"),
         }
         Ok(())
@@ -64,7 +73,8 @@ impl<R: Read + Seek> Check<R> {
             }
         };
         if text["sha256"].as_str() != Some(&hex(&Sha256::digest(&artefact))) {
-            self.report.found(TEXT_JSON, "it is not what the last event Extracted names");
+            self.report
+                .found(TEXT_JSON, "it is not what the last event Extracted names");
         }
         let same = match serde_json::from_slice::<TextArtefact>(&artefact) {
             Ok(artefact) => hex(&Sha256::digest(artefact.text())),

@@ -33,28 +33,46 @@ impl<R: Read + Seek> Check<R> {
             let StreamLine { entry, private } = line;
             check.report.events += 1;
             if i64::try_from(check.report.events).ok() != Some(entry.sequence) {
-                check.wrong(EVENTS, &entry, "an event before it is missing, or the order is another");
+                check.wrong(
+                    EVENTS,
+                    &entry,
+                    "an event before it is missing, or the order is another",
+                );
             }
             check.placed(EVENTS, &entry, document::TYPE, &mut last);
-            if check.report.document_id.map(|id| id.to_string()).as_ref() != Some(&entry.aggregate_id) {
+            if check.report.document_id.map(|id| id.to_string()).as_ref()
+                != Some(&entry.aggregate_id)
+            {
                 check.wrong(EVENTS, &entry, "it is of another document");
             }
             let payload: Value = serde_json::from_str(&entry.payload).unwrap_or_default();
             let digest = payload.get("private").and_then(Value::as_str);
             match (digest, private) {
-                (Some(digest), Some(part)) if fits(&part, digest) => check.report.private_parts += 1,
+                (Some(digest), Some(part)) if fits(&part, digest) => {
+                    check.report.private_parts += 1
+                }
                 (None, None) => {}
                 (Some(_), None) => erased_parts.push(entry.position),
-                _ => check.wrong(EVENTS, &entry, "its private part is another than it commits to"),
+                _ => check.wrong(
+                    EVENTS,
+                    &entry,
+                    "its private part is another than it commits to",
+                ),
             }
-            known.push(Known { event_type: entry.event_type, payload });
+            known.push(Known {
+                event_type: entry.event_type,
+                payload,
+            });
         })?;
         if known.is_empty() {
-            self.report.found(EVENTS, "there is no event of the document");
+            self.report
+                .found(EVENTS, "there is no event of the document");
         }
         if !known.iter().any(|e| e.event_type == "Erased") {
             for position in erased_parts {
-                let what = format!("position {position}: its private part is missing, and no event says that it was erased");
+                let what = format!(
+                    "position {position}: its private part is missing, and no event says that it was erased"
+                );
                 self.report.found(EVENTS, what);
             }
         }
@@ -72,7 +90,11 @@ impl<R: Read + Seek> Check<R> {
                     check.wrong(AUDIT, &line.entry, "it has no record of this document");
                 }
                 Ok(proven) if proven == line => check.report.records += line.records.len() as u64,
-                Ok(_) => check.wrong(AUDIT, &line.entry, "the readable records are not those of the entry"),
+                Ok(_) => check.wrong(
+                    AUDIT,
+                    &line.entry,
+                    "the readable records are not those of the entry",
+                ),
                 Err(error) => check.wrong(AUDIT, &line.entry, &error.to_string()),
             }
         })
@@ -146,7 +168,10 @@ impl<R: Read + Seek> Check<R> {
         let (mut lines, mut read) = (Vec::new(), 0);
         while read < LONGEST_LINE {
             let mut line = Vec::new();
-            let n = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+            let n = reader
+                .by_ref()
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut line)?;
             if n == 0 {
                 break;
             }

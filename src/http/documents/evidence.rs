@@ -60,11 +60,20 @@ pub(super) async fn evidence(
     let headers = response.headers_mut();
     let name = format!("evidence-{document_id}-{}.zip", made.position);
     for (header, value) in [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/zip")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/zip"),
+        ),
         (header::CONTENT_LENGTH, HeaderValue::from(made.size)),
         (header::CONTENT_DISPOSITION, attachment(&name)),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-store"),
+        ),
     ] {
         headers.insert(header, value);
     }
