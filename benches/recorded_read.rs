@@ -28,6 +28,7 @@ use kmrl_gateway::config::{Reader, Secret, Settings};
 use kmrl_gateway::dead_letters::DeadLetters;
 use kmrl_gateway::engines::Nats;
 use kmrl_gateway::event_store::PostgresEventStore;
+use kmrl_gateway::evidence::Evidence;
 use kmrl_gateway::http::health::Health;
 use kmrl_gateway::http::live::LiveHub;
 use kmrl_gateway::http::metrics::Metrics;
@@ -161,6 +162,12 @@ async fn state(
     let texts = Arc::new(BlobTexts(Arc::clone(&blobs)));
     ApiState::new(Parts {
         tree: LogTree::new(pool.clone()),
+        evidence: Evidence {
+            pool: pool.clone(),
+            blobs: Arc::clone(&blobs),
+            spool: Spool::new(dir.path().join("packs")).unwrap(),
+            key_file: settings.notary.key_file.clone(),
+        },
         removals: Removals::new(pool.clone(), Arc::clone(&blobs), ids.clone()),
         dead_letters: DeadLetters {
             pool: pool.clone(),

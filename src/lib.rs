@@ -16,6 +16,7 @@ pub mod dead_letters;
 pub mod engines;
 pub mod eraser;
 pub mod event_store;
+pub mod evidence;
 pub mod extraction_child;
 pub mod http;
 pub mod logs;

@@ -84,12 +84,23 @@ impl Spool {
         })
     }
 
+    /// An open file without a name, to write and read at will: it is gone when it is closed.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`create`](Self::create).
+    pub async fn scratch(&self) -> io::Result<File> {
+        let spool = self.clone();
+        blocking(move || spool.create_file().map(|(_unlinked, file)| file)).await
+    }
+
     fn create_file(&self) -> io::Result<(DeleteOnDrop, File)> {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let name = format!("{}-{number}{SUFFIX}", std::process::id());
             let path = self.dir.join(name);
             let made = OpenOptions::new()
+                .read(true)
                 .write(true)
                 .create_new(true)
                 .mode(0o600)

@@ -63,6 +63,7 @@ pub const ACTIONS: &[&str] = &[
     "audit_shown",
     "document_audit",
     "document_audit_export",
+    "evidence",
     "log_proof",
     "log_entries",
     "log_export",

@@ -4,6 +4,7 @@ use super::{AppError, Parts, Role, start};
 use crate::adapters::extraction_child::ExtractionChild;
 use crate::config::Secret;
 use crate::eraser::{Eraser, EraserSettings};
+use crate::evidence::Evidence;
 use crate::http::health::Health;
 use crate::http::live::LiveHub;
 use crate::http::metrics::Metrics;
@@ -137,6 +138,12 @@ pub(super) async fn serve(
         log: log.clone(),
         read: read.clone(),
         tree: LogTree::new(parts.pool.clone()),
+        evidence: Evidence {
+            pool: parts.pool.clone(),
+            blobs: Arc::clone(&parts.blobs),
+            spool: parts.spool.clone(),
+            key_file: parts.settings.notary.key_file.clone(),
+        },
         blobs: Arc::clone(&parts.blobs),
         removals: parts.removals(),
         dead_letters: super::tools::dead_letters(&parts.pool, &parts.blobs, parts.commands.clone()),

@@ -20,6 +20,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/documents/{id}/download", "download"),
     ("GET", "/api/v1/documents/{id}/history", "history"),
     ("GET", "/api/v1/documents/{id}/audit", "document_audit"),
+    ("GET", "/api/v1/documents/{id}/evidence", "evidence"),
     ("POST", "/api/v1/documents/{id}/reprocess", "reprocess"),
     ("POST", "/api/v1/documents/{id}/correct", "correct"),
     ("POST", "/api/v1/documents/{id}/withdraw", "withdraw"),

@@ -5,6 +5,7 @@
 
 use crate::commands::CommandError;
 use crate::event_store::LogError;
+use crate::evidence::EvidenceError;
 use crate::notary::{KeyError, TreeError};
 use crate::ports::BlobError;
 use crate::proof::tree::ProofError;
@@ -108,6 +109,7 @@ problems! {
     LogPositionBeyondSize = 400 "log-position-beyond-size" "The tree of this size has no such position";
     LogPositionFuture = 404 "log-position-future" "Nothing has been recorded at this position yet";
     LogPositionUnsigned = 503 "log-position-unsigned" "No checkpoint covers this position yet";
+    EvidenceUnavailable = 503 "evidence-unavailable" "No evidence pack can be made";
     PositionNotReached = 503 "position-not-reached" "The position cannot be read yet";
     StorageUnavailable = 503 "storage-unavailable" "The object store does not answer";
     StorageFull = 507 "storage-full" "The object store is full";
@@ -342,6 +344,32 @@ impl From<TreeError> for Problem {
             _ => return Self::internal(&error),
         };
         Self::new(kind).detail(error.to_string())
+    }
+}
+
+impl From<EvidenceError> for Problem {
+    fn from(error: EvidenceError) -> Self {
+        match error {
+            EvidenceError::NoDocument => Self::new(ProblemType::DocumentNotFound),
+            EvidenceError::NoKey | EvidenceError::AnotherKey | EvidenceError::TooLarge => {
+                Self::unavailable(ProblemType::EvidenceUnavailable, &error)
+                    .detail(error.to_string())
+            }
+            // The path of the key's file is nobody's business.
+            EvidenceError::Key(_) => Self::unavailable(ProblemType::EvidenceUnavailable, &error)
+                .detail("the log's signing key cannot be read"),
+            EvidenceError::Database(_) => Self::unavailable(ProblemType::Unavailable, &error),
+            EvidenceError::Trail(error) => error.into(),
+            EvidenceError::Tree(error) => error.into(),
+            // It may have been erased since its events were read.
+            EvidenceError::Blob(BlobError::NotFound { .. }) => {
+                Self::unavailable(ProblemType::EvidenceUnavailable, &error)
+                    .detail("the object store lacks the document's bytes or text")
+            }
+            EvidenceError::Blob(error) => error.into(),
+            EvidenceError::Io(error) => error.into(),
+            EvidenceError::Damaged(_) | EvidenceError::Json(_) => Self::internal(&error),
+        }
     }
 }
 

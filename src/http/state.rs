@@ -8,6 +8,7 @@ use crate::commands::Commands;
 use crate::config::{Secret, UploadSettings};
 use crate::dead_letters::DeadLetters;
 use crate::event_store::EventLog;
+use crate::evidence::Evidence;
 use crate::notary::LogTree;
 use crate::ports::{BlobStore, Clock, Ids};
 use crate::removal::Removals;
@@ -34,6 +35,8 @@ pub struct Parts {
     pub read: ReadModel,
     /// Proofs of the log.
     pub tree: LogTree,
+    /// Makes evidence packs.
+    pub evidence: Evidence,
     /// Documents' bytes.
     pub blobs: Arc<dyn BlobStore>,
     /// Lets removed bytes in again.

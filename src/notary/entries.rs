@@ -3,7 +3,8 @@
 
 use crate::proof::entry::Entry;
 use crate::proof::export::LeafEntry;
-use sqlx::PgPool;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgPool, Row};
 use time::OffsetDateTime;
 
 type Stored = (
@@ -23,6 +24,15 @@ const SELECT: &str = "SELECT position, aggregate_type, aggregate_id, sequence, e
      event_version, payload::text, metadata::text, recorded_at, leaf FROM events \
      WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3";
 
+const AT: &str = "SELECT position, aggregate_type, aggregate_id, sequence, event_type, \
+     event_version, payload::text, metadata::text, recorded_at, leaf FROM events \
+     WHERE position = ANY($1) ORDER BY position";
+
+const STREAM: &str = "SELECT e.position, e.aggregate_type, e.aggregate_id, e.sequence, \
+     e.event_type, e.event_version, e.payload::text, e.metadata::text, e.recorded_at, e.leaf, \
+     p.salt, p.content FROM events e LEFT JOIN private_parts p ON p.position = e.position \
+     WHERE e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.position <= $3 ORDER BY e.sequence";
+
 /// At most `limit` entries after a position, none beyond `to`. What is stored as a leaf is given
 /// as it is, also when it is none.
 ///
@@ -40,7 +50,47 @@ pub async fn page(
         .bind(limit)
         .fetch_all(pool)
         .await?;
-    let entry = |row: Stored| LeafEntry {
+    Ok(rows.into_iter().map(entry).collect())
+}
+
+/// The entries at some positions, in their order; those that are not there are left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn at(pool: &PgPool, positions: &[i64]) -> Result<Vec<Entry>, sqlx::Error> {
+    let rows: Vec<Stored> = sqlx::query_as(AT).bind(positions).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| entry(row).entry).collect())
+}
+
+/// A private part: salt and content.
+pub type Part = (Vec<u8>, String);
+
+/// The entries of a stream up to a position, with their private parts where these were not erased:
+/// all as they were at one moment.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stream(
+    pool: &PgPool,
+    aggregate_type: &str,
+    aggregate_id: &str,
+    to: i64,
+) -> Result<Vec<(Entry, Option<Part>)>, sqlx::Error> {
+    let rows = sqlx::query(STREAM)
+        .bind(aggregate_type)
+        .bind(aggregate_id)
+        .bind(to)
+        .fetch_all(pool)
+        .await?;
+    let read = |row: PgRow| {
+        let (salt, content): (Option<_>, Option<_>) = (row.try_get(10)?, row.try_get(11)?);
+        Ok((entry(Stored::from_row(&row)?).entry, salt.zip(content)))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+fn entry(row: Stored) -> LeafEntry {
+    LeafEntry {
         entry: Entry {
             position: row.0,
             aggregate_type: row.1,
@@ -53,8 +103,7 @@ pub async fn page(
             recorded_at: micros(row.8),
         },
         leaf: kmrl_domain::private::hex(&row.9),
-    };
-    Ok(rows.into_iter().map(entry).collect())
+    }
 }
 
 /// Microseconds since 1970, as entries are hashed with.

@@ -131,6 +131,35 @@ impl ReadModel {
             .map_err(QueryError::reading("the audit trail"))
     }
 
+    /// Positions up to one, in their order, of the entries of the log that hold records of access
+    /// to a document. Those that the trail does not show yet are looked for in the log itself,
+    /// where one may be given that only mentions the document.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn access_positions(
+        &self,
+        document_id: Uuid,
+        to: i64,
+    ) -> Result<Vec<i64>, QueryError> {
+        let shown = self.audit_position().await?;
+        sqlx::query_scalar(
+            "SELECT a.position FROM read.audit a \
+             WHERE a.document_id = $1 AND a.kind = 'access' AND a.position <= least($2, $3) \
+             UNION SELECT e.position FROM events e \
+             WHERE e.position > $3 AND e.position <= $2 AND e.aggregate_type = $4 \
+               AND strpos(e.payload::text, $5) > 0 ORDER BY 1",
+        )
+        .bind(document_id)
+        .bind(to)
+        .bind(shown)
+        .bind(kmrl_domain::access::TYPE)
+        .bind(document_id.to_string())
+        .fetch_all(&self.0)
+        .await
+        .map_err(QueryError::reading("the records of access to a document"))
+    }
+
     /// The position up to which the audit trail shows the log.
     ///
     /// # Errors

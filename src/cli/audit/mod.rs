@@ -1,12 +1,15 @@
 //! `audit …`: what an auditor does, straight from the database, also while no gateway runs: asks the
-//! audit trail, takes it or the whole log along, checks that nothing was changed. One subcommand a
+//! audit trail, takes it or the whole log along, checks that nothing was changed. Only evidence packs
+//! come from a running gateway. One subcommand a
 //! file; a new one is a line here and a line in [`run`].
 
 mod ask;
+mod evidence;
 mod export;
 mod export_log;
 mod list;
 mod verify;
+mod verify_pack;
 
 use super::CliError;
 use crate::config::Settings;
@@ -27,7 +30,10 @@ enum What {
     /// Write the audit trail as JSON Lines or CSV, or the whole log in a form that can be checked
     /// without a server.
     Export(export::ExportArgs),
-    /// Check that nothing in the log was altered, removed, inserted, reordered or cut off.
+    /// Fetch a document with its history from a running gateway, in a file that proves itself.
+    Evidence(evidence::EvidenceArgs),
+    /// Check that nothing in the log, or in an evidence pack, was altered, removed, inserted,
+    /// reordered or cut off.
     Verify(verify::VerifyArgs),
 }
 
@@ -35,6 +41,7 @@ pub(super) async fn run(args: AuditArgs, settings: Settings) -> Result<ExitCode,
     match args.what {
         What::List(args) => list::run(args, &settings).await,
         What::Export(args) => export::run(args, &settings).await,
+        What::Evidence(args) => evidence::run(args, &settings).await,
         What::Verify(args) => verify::run(args, &settings).await,
     }
 }

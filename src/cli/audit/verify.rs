@@ -1,8 +1,8 @@
-//! `audit verify`: checks the live log, or one in a file without any server.
+//! `audit verify`: checks the live log, or one in a file or an evidence pack without any server.
 
 use super::super::CliError;
 use super::super::config::print;
-use super::bar;
+use super::{bar, verify_pack};
 use crate::app;
 use crate::config::Settings;
 use crate::notary::verify::verify_live;
@@ -24,13 +24,14 @@ const LONGEST_LINE: u64 = 64 << 20;
 /// What to check.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct VerifyArgs {
-    /// A file written by `audit export --format log`. Absent: the live log.
+    /// A file written by `audit export --format log`, or an evidence pack. Absent: the live log.
     file: Option<PathBuf>,
     /// File with the newest signed checkpoint known, so that a cut-off end of FILE is found.
     #[arg(long, value_name = "NOTE", requires = "file")]
     checkpoint: Option<PathBuf>,
-    /// The log's public key, or a file with it. Needed for FILE; for the live log the one that
-    /// belongs to the signing key's file, else the registered one.
+    /// The log's public key, or a file with it. Needed for a log in FILE; a pack is checked with
+    /// its own when absent, which proves less. For the live log the one that belongs to the
+    /// signing key's file, else the registered one.
     #[arg(long, value_name = "VKEY")]
     key: Option<String>,
     /// Print the report as JSON.
@@ -41,6 +42,17 @@ pub(in crate::cli) struct VerifyArgs {
 pub(super) async fn run(args: VerifyArgs, settings: &Settings) -> Result<ExitCode, CliError> {
     let key = args.key.as_deref().map(read_key).transpose()?;
     if let Some(file) = args.file {
+        if verify_pack::is_pack(&file)? {
+            if args.checkpoint.is_some() {
+                let what =
+                    "an evidence pack is checked with its own checkpoint: leave --checkpoint out";
+                return Err(CliError::Message(what.into()));
+            }
+            let check = move || verify_pack::run(&file, key.as_ref(), args.json);
+            return tokio::task::spawn_blocking(check)
+                .await
+                .map_err(|e| CliError::failed("checking the pack", e))?;
+        }
         let key = key.ok_or_else(|| {
             CliError::Message("a file is checked with a key from elsewhere: give --key".into())
         })?;

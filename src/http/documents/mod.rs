@@ -4,6 +4,7 @@ mod change;
 mod correct;
 mod download;
 mod erasure;
+mod evidence;
 mod form;
 mod get;
 mod history;
@@ -42,6 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(history::history))
         .routes(routes!(status::status))
         .routes(routes!(download::download))
+        .routes(routes!(evidence::evidence))
         .routes(routes!(reprocess::reprocess))
         .routes(routes!(correct::correct))
         .routes(routes!(withdraw::withdraw))
