@@ -3,6 +3,9 @@
 --
 -- es_append keeps its signature, so a program from before this migration works beside a newer one.
 -- Entries from now on have no chain; what is there of it stays and means nothing any more.
+-- Before all else, as es_append does: whoever takes two locks in another order deadlocks with it.
+LOCK TABLE es_head IN ACCESS EXCLUSIVE MODE;
+
 ALTER TABLE events ALTER COLUMN chain DROP NOT NULL;
 ALTER TABLE es_head ALTER COLUMN chain DROP NOT NULL;
 UPDATE es_head SET chain = NULL;

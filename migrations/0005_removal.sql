@@ -3,6 +3,9 @@
 -- A claim ('blob', SHA-256) whose owner begins with `removing:` or `removed:` says that the bytes are
 -- being, or have been, taken away: an upload that meets it puts its bytes again (src/removal.rs).
 
+-- Before all else, see 0004.
+LOCK TABLE es_head IN ACCESS EXCLUSIVE MODE;
+
 -- A payload in which everything can be read: senders may send U+0000, which `->` refuses wherever
 -- in the JSON it stands.
 CREATE FUNCTION es_readable(payload json) RETURNS json
