@@ -111,10 +111,32 @@ impl Evidence {
     /// # Errors
     /// See [`EvidenceError`].
     pub async fn make(&self, request: Request) -> Result<Made, EvidenceError> {
+        let position = self.head().await?;
+        let made = self.make_at(position, request.clone()).await;
+        if self.erased_since(position, request.document_id).await? {
+            // What was packed, or missed, may no longer be shown: now without the content. A
+            // document is erased once.
+            return self.make_at(self.head().await?, request).await;
+        }
+        made
+    }
+
+    async fn head(&self) -> Result<i64, EvidenceError> {
+        let head = sqlx::query_scalar("SELECT position FROM es_head WHERE id = 0");
+        Ok(head.fetch_one(&self.pool).await?)
+    }
+
+    async fn erased_since(&self, position: i64, document: Uuid) -> Result<bool, EvidenceError> {
+        let erased = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 \
+             AND event_type = 'Erased' AND position > $3)",
+        );
+        let erased = erased.bind(document::TYPE).bind(document.to_string());
+        Ok(erased.bind(position).fetch_one(&self.pool).await?)
+    }
+
+    async fn make_at(&self, position: i64, request: Request) -> Result<Made, EvidenceError> {
         let tree = LogTree::new(self.pool.clone());
-        let position = sqlx::query_scalar("SELECT position FROM es_head WHERE id = 0")
-            .fetch_one(&self.pool)
-            .await?;
         let events = self.events(request.document_id, position).await?;
         let version = events.last().ok_or(EvidenceError::NoDocument)?;
         let version = version.entry.sequence;
