@@ -49,6 +49,12 @@ pub const ALL: &[&str] = &[
     "removal.after_mark",
     // They are gone, and the claim does not say so.
     "removal.after_delete",
+    // Names and metadata of an erased document are gone, its texts and bytes are there.
+    "eraser.after_private_parts",
+    // Its texts are gone as well.
+    "eraser.after_texts",
+    // All of it is gone, and no event says so.
+    "eraser.after_bytes",
 ];
 
 /// Kills this process (`SIGKILL`) when `KMRL_TEST_KILL_AT` names this place: `name`, or `name:n`

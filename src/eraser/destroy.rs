@@ -3,6 +3,7 @@
 use super::{Eraser, EraserError, database};
 use crate::commands::CommandOptions;
 use crate::event_store::{CommandMetadata, Idempotency};
+use crate::fault_point;
 use crate::ports::{BlobError, text_prefix};
 use crate::removal::Removed;
 use kmrl_domain::command::RecordDestruction;
@@ -75,10 +76,12 @@ impl Eraser {
         }
         self.delete_private_parts(id).await?;
         self.forget_fingerprints(id).await?;
+        fault_point::reach("eraser.after_private_parts");
         self.delete_texts(id).await?;
         for key in &content.texts {
             self.delete_named_text(id, key).await?;
         }
+        fault_point::reach("eraser.after_texts");
         let (mut removed, mut kept) = (count(content.texts.len()), 0);
         if let Some(sha256) = &content.bytes {
             match self.removals.remove(sha256).await? {
@@ -89,6 +92,7 @@ impl Eraser {
                 }
             }
         }
+        fault_point::reach("eraser.after_bytes");
         if !Projector::forget_before(&self.pool, erasure.position).await? {
             return Ok(false);
         }

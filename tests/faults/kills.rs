@@ -16,6 +16,8 @@ enum Victim {
     Of(Part),
     /// A command that an operator runs.
     Tool(&'static [&'static str]),
+    /// The eraser, at a document that two persons want erased.
+    Eraser,
 }
 
 /// One row of the matrix.
@@ -87,6 +89,9 @@ const CASES: &[Case] = &[
     kill(BACK, "notary.before_commit"),
     kill(RECONCILE, "removal.after_mark").leaving(Leaves::HalfRemoved),
     kill(RECONCILE, "removal.after_delete").leaving(Leaves::HalfRemoved),
+    kill(Victim::Eraser, "eraser.after_private_parts"),
+    kill(Victim::Eraser, "eraser.after_texts"),
+    kill(Victim::Eraser, "eraser.after_bytes"),
 ];
 
 /// Cases at once, of the places on the stage.
@@ -164,6 +169,7 @@ async fn play(case: Case) {
             assert!(ledger.upload(cast.api(), "again.txt", bytes).await);
             verify(&cast, &ledger, Leaves::Nothing).await;
         }
+        Victim::Eraser => crate::erasing::play(&at, &mut ledger).await,
     }
 }
 

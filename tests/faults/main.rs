@@ -6,6 +6,7 @@
 mod cast;
 mod connections;
 mod engines;
+mod erasing;
 mod kills;
 mod ledger;
 mod many;

@@ -208,7 +208,9 @@ async fn everything_at_once() {
         }
         soak.step(step).await;
     }
-    // Nobody is to die any more.
+    // Nobody is to die and nothing to be cut any more.
+    soak.to_postgres.cut();
+    soak.to_nats.cut();
     for part in Part::ALL {
         soak.cast.kill(part);
     }

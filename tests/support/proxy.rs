@@ -50,8 +50,9 @@ impl Proxy {
         of.replacen(authority(of), &format!("127.0.0.1:{}", self.port), 1)
     }
 
-    /// Cuts every connection now.
+    /// Cuts every connection now; a cut that was planned is not made any more.
     pub fn cut(&self) {
+        self.control.left.store(NEVER, Ordering::Release);
         self.control.cuts.send_modify(|n| *n += 1);
     }
 
