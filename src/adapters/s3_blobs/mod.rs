@@ -30,6 +30,7 @@ use time::OffsetDateTime;
 use self::answers::{BoundedResponse, failed, status};
 use self::client::{CALL_LIMIT, client, loader, timeouts};
 use crate::config::S3Settings;
+use crate::pause::pause;
 use crate::ports::{BlobError, BlobInfo, BlobReader, BlobStore, check_key, check_prefix};
 use crate::spool::Spooled;
 
@@ -39,6 +40,9 @@ const SLOWEST_UPLOAD: u64 = 256 * 1024;
 const CHUNK: usize = 128 * 1024;
 /// The region in which a bucket is made without naming a place.
 const HOME_REGION: &str = "us-east-1";
+/// Times that a bucket which is not there is made, and the wait between two.
+const BUCKET_TRIES: u32 = 10;
+const BUCKET_PAUSE: Duration = Duration::from_millis(300);
 
 /// A blob store in one bucket.
 #[derive(Clone, Debug)]
@@ -95,12 +99,25 @@ impl S3Blobs {
             has_lock: false,
             has_versions: false,
         };
-        if !blobs.bucket_exists().await? {
-            blobs.create_bucket().await?;
-        }
+        blobs.have_bucket().await?;
         blobs.has_lock = blobs.ask_for_lock().await?;
         blobs.has_versions = blobs.has_lock || blobs.ask_for_versions().await?;
         Ok(blobs)
+    }
+
+    /// Makes the bucket if it is not there. Roles that start together all try, and what a server
+    /// answers the slower ones differs: what counts is that it is there in the end.
+    async fn have_bucket(&self) -> Result<(), BlobError> {
+        let mut tries = BUCKET_TRIES;
+        while !self.bucket_exists().await? {
+            let made = self.create_bucket().await;
+            tries -= 1;
+            if tries == 0 || made.is_ok() {
+                return made;
+            }
+            pause(BUCKET_PAUSE).await;
+        }
+        Ok(())
     }
 
     async fn bucket_exists(&self) -> Result<bool, BlobError> {

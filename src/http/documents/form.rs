@@ -9,8 +9,11 @@ use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
 use kmrl_domain::values::Priority;
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 const MAX_SOURCE: usize = 64;
+/// How long the rest of a refused upload is read.
+const DISCARD_FOR: Duration = Duration::from_secs(3);
 const MAX_METADATA: usize = 64 * 1024;
 /// Longest file name, in characters.
 const MAX_NAME: usize = 255;
@@ -65,7 +68,7 @@ struct Fields {
 /// Reads the whole form.
 pub(super) async fn read(
     state: &ApiState,
-    mut multipart: Multipart,
+    multipart: &mut Multipart,
     seen: &mut Seen,
 ) -> Result<Form, Unaccepted> {
     let mut fields = Fields::default();
@@ -99,6 +102,15 @@ pub(super) async fn read(
         }
     }
     complete(&state.upload, fields)
+}
+
+/// Reads on and throws away, for a while: a client that is still sending when the connection
+/// closes may never see the answer.
+pub(super) async fn discard_rest(multipart: &mut Multipart) {
+    // Going on to the next part reads this one to its end.
+    let reading = async { while let Ok(Some(_)) = multipart.next_field().await {} };
+    // Whoever sends for longer than this is not waited for.
+    let _ = tokio::time::timeout(DISCARD_FOR, reading).await;
 }
 
 fn complete(settings: &UploadSettings, fields: Fields) -> Result<Form, Unaccepted> {

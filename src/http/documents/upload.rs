@@ -71,10 +71,14 @@ pub(super) async fn upload(
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
     let key = idempotency::key(&headers)?;
-    let multipart = multipart
+    let mut multipart = multipart
         .map_err(|e| Problem::new(ProblemType::MultipartMalformed).detail(e.body_text()))?;
     let mut seen = Seen::default();
-    match form::read(&state, multipart, &mut seen).await {
+    let form = form::read(&state, &mut multipart, &mut seen).await;
+    if matches!(form, Err(Unaccepted::Refused(_) | Unaccepted::Failed(_))) {
+        form::discard_rest(&mut multipart).await;
+    }
+    match form {
         Ok(form) => {
             fault_point::reach("upload.after_spool");
             let size = form.file.size;
