@@ -79,7 +79,7 @@ pub(super) fn remove_connection(data_dir: &Path) -> Result<(), EngineError> {
 /// Holds a data folder for this process, until it is dropped or the process ends in any way.
 #[derive(Debug)]
 pub struct DataLock {
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -99,7 +99,7 @@ impl DataLock {
             .map_err(EngineError::file("open", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(DataLock {
-                _file: file,
+                file,
                 path: data_dir.to_owned(),
             }),
             Err(TryLockError::WouldBlock) => Err(EngineError::Locked {
@@ -112,6 +112,16 @@ impl DataLock {
     /// The folder that is held.
     pub fn data_dir(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for DataLock {
+    /// Unlocks, and does not leave it to the closing of the file: a child of this process that is
+    /// between its fork and its exec still has the file open, and would keep the lock that long.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, path = %self.path.display(), "the data folder's lock ends with this process only");
+        }
     }
 }
 
