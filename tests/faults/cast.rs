@@ -1,5 +1,6 @@
 //! The processes of a scene: the roles apart from each other, each killed and started by name.
 
+use crate::ledger::Ledger;
 use crate::support::gateway::{Gateway, World};
 use crate::support::{TempDir, TestDatabase, engine_options, eventually};
 use kmrl_gateway::engines::Postgres;
@@ -125,18 +126,21 @@ impl Cast {
             .map(|(_, gateway)| gateway)
     }
 
-    /// Waits until a part has ended by itself, and says how.
-    pub async fn ends(&mut self, part: Part) -> ExitStatus {
-        let index = self.parts.iter().position(|(p, _)| *p == part).unwrap();
-        let (_, gateway) = &mut self.parts[index];
-        let mut ended = None;
-        eventually(&format!("{part:?} dies"), || {
-            ended = gateway.ended();
-            std::future::ready(ended)
+    /// Waits until a part has ended by itself, and says how. Reads go on meanwhile, as some places
+    /// are reached only while the log grows: the second checkpoint, for one.
+    pub async fn ends(&mut self, part: Part, ledger: &mut Ledger) -> ExitStatus {
+        eventually(&format!("{part:?} dies"), async || {
+            ledger.read(self.api(), "/api/v1/documents/").await;
+            self.take_ended(part)
         })
-        .await;
+        .await
+    }
+
+    fn take_ended(&mut self, part: Part) -> Option<ExitStatus> {
+        let index = self.parts.iter().position(|(p, _)| *p == part)?;
+        let status = self.parts[index].1.ended()?;
         self.parts.remove(index);
-        ended.unwrap()
+        Some(status)
     }
 
     /// Kills a part, if it is there.

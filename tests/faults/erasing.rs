@@ -28,7 +28,7 @@ pub async fn play(at: &str, ledger: &mut Ledger) {
 
     tell(&cast, &id, "erasure", None).await;
     tell(&cast, &id, "erasure/approve", Some(APPROVER)).await;
-    let status = cast.ends(Part::Back).await;
+    let status = cast.ends(Part::Back, ledger).await;
     assert!(is_sigkill(status), "{status}");
     assert!(cast.start(Part::Back, None).await);
 

@@ -137,7 +137,7 @@ async fn play(case: Case) {
         Victim::Of(part) => {
             let mut cast = Cast::new(Some((part, &at))).await;
             ledger.some_uploads(cast.api()).await;
-            let status = cast.ends(part).await;
+            let status = cast.ends(part, &mut ledger).await;
             assert!(is_sigkill(status), "{part:?}: {status}");
             assert!(cast.start(part, None).await);
             if case.leaves == Leaves::Nothing {

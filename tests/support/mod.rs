@@ -152,10 +152,7 @@ fn with_database(url: &str, name: &str) -> String {
 }
 
 /// Waits until `check` gives something, looking often, at most [`PATIENCE`].
-pub async fn eventually<T, F: Future<Output = Option<T>>>(
-    what: &str,
-    mut check: impl FnMut() -> F,
-) -> T {
+pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     loop {
