@@ -47,13 +47,65 @@ pub struct PageProgress {
 }
 
 /// The text of one page.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Page {
     /// Counted from 1.
     pub number: u32,
     /// Lines end in `\n`; tab is the only other control character. U+FFFD stands for what
     /// was shown but cannot be mapped to a character.
     pub text: String,
+    /// How the text was come by.
+    #[serde(default)]
+    pub origin: Origin,
+    /// From 0 to 1: how far the text can be trusted to be what the page shows.
+    pub confidence: f64,
+    /// The words with their places, in the order of the text; empty for formats without places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Word>,
+}
+
+impl Page {
+    /// A page of a format that states its text and knows no places. Its confidence is the share
+    /// of characters that could be mapped.
+    pub(crate) fn stated(number: u32, text: String) -> Self {
+        let mapped = text.chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
+        let confidence = share(mapped.count(), text.chars().count());
+        Self {
+            number,
+            text,
+            origin: Origin::Stated,
+            confidence,
+            words: Vec::new(),
+        }
+    }
+}
+
+/// How the text of a page was come by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The file states it.
+    #[default]
+    Stated,
+    /// The page shows a picture and states no text: characters have yet to be recognised.
+    Picture,
+    /// Characters were recognised in a picture.
+    Recognised,
+}
+
+/// A word and where it stands on its page as shown: in points (1/72 inch), from the top left.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Word {
+    /// The word as it stands in the page's text.
+    pub text: String,
+    /// Left edge.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// Width.
+    pub width: f32,
+    /// Height.
+    pub height: f32,
 }
 
 /// What a document says.

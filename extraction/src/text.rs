@@ -36,7 +36,7 @@ pub(crate) fn read(
     let mut pages = Vec::new();
     for (number, text) in (1..=total).zip(decoded.split('\u{000C}')) {
         let text = clean(text);
-        pages.push(Page { number, text });
+        pages.push(Page::stated(number, text));
         let progress = PageProgress {
             page: number,
             pages: total,

@@ -38,7 +38,7 @@ pub(crate) fn read(
     let mut read = Vec::new();
     for (number, page) in (1..=total).zip(pages.iter()) {
         let text = tally.add(page, &cache, limits)?;
-        read.push(Page { number, text });
+        read.push(Page::stated(number, text));
         let progress = PageProgress {
             page: number,
             pages: total,
