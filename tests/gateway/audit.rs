@@ -1,7 +1,7 @@
 //! The audit trail from outside: every access is there, and none is answered without its record.
 
 use crate::harness::{Gateway, KEY, World, expect_problem};
-use crate::support::eventually;
+use crate::support::{PATIENCE, eventually};
 use futures::StreamExt;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -502,7 +502,9 @@ async fn exports_stream_everything_in_bounded_memory() {
     let before = memory(gateway.pid(), "VmRSS");
     for (format, ending) in [("jsonl", "\n"), ("csv", "\r\n")] {
         let path = format!("/api/v1/audit?format={format}&actor=key:seed&reason=inspection%207");
-        let answer = gateway.get(&path).send().await.unwrap();
+        // The bound is for the whole body, which is long.
+        let request = gateway.get(&path).timeout(PATIENCE * 10);
+        let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         let mut body = answer.bytes_stream();
         let (mut lines, mut bytes) = (0, 0);
