@@ -4,7 +4,7 @@
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::bidi;
-use super::fragments::{CELL_FROM, Fragment, is_space, is_word_gap};
+use super::fragments::{CELL_FROM, Fragment, Spaced, is_space, is_word_gap};
 use super::order::Line;
 use super::piece::{ASCENT, DESCENT, Piece, Turn};
 use crate::Word;
@@ -62,15 +62,22 @@ impl Composition {
                 } else if gap < -OVER_FROM * em {
                     self.space(' ');
                 } else {
-                    last = pieces.get(before.pieces.clone()).and_then(<[Piece]>::last);
+                    let before = pieces.get(before.pieces.clone()).unwrap_or_default();
+                    last = before.iter().rfind(|piece| !is_space(piece.text(characters)));
                 }
             }
+            let mut spaced = Spaced::Not;
             for piece in pieces.get(fragment.pieces.clone()).unwrap_or_default() {
-                if last.is_some_and(|last| is_word_gap(last, piece)) {
+                let text = piece.text(characters);
+                if is_space(text) {
+                    spaced = spaced.max(Spaced::by(last, piece));
+                    continue;
+                }
+                if last.is_some_and(|last| is_word_gap(last, piece, spaced)) {
                     self.space(' ');
                 }
-                self.push(piece, piece.text(characters));
-                last = Some(piece);
+                self.push(piece, text);
+                (last, spaced) = (Some(piece), Spaced::Not);
             }
             before = Some(fragment);
         }
@@ -87,7 +94,7 @@ impl Composition {
         for piece in ordered {
             let text = piece.text(characters);
             let spaced = shown.last().is_some_and(|(before, _)| is_space(before));
-            if !spaced && !is_space(text) && last.is_some_and(|last| is_word_gap(last, piece)) {
+            if !spaced && !is_space(text) && last.is_some_and(|last| is_word_gap(last, piece, Spaced::Not)) {
                 shown.push((" ", None));
             }
             shown.push((text, Some(piece)));

@@ -11,6 +11,10 @@ use super::piece::{Piece, Turn};
 /// From this gap on, a space was meant: fonts' own spaces are a quarter, kerning is less
 /// than a tenth.
 const SPACE_FROM: f32 = 0.15;
+/// A space that begins further than this before the end of the glyph before it lies upon it,
+/// and parts nothing if the next glyph then follows at once.
+const OVER_FROM: f32 = 0.1;
+const SPACE_FROM_OVER: f32 = 0.03;
 /// From this distance between baselines on, it is another line: sub- and superscripts stay
 /// below, the tightest leading is above.
 const LINE_FROM: f32 = 0.5;
@@ -80,9 +84,32 @@ pub(super) fn is_space(text: &str) -> bool {
     text.chars().all(char::is_whitespace)
 }
 
+/// What was drawn between two glyphs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Spaced {
+    Not,
+    /// A space that lies upon the glyph before it.
+    Over,
+    Apart,
+}
+
+impl Spaced {
+    pub(super) fn by(last: Option<&Piece>, space: &Piece) -> Self {
+        match last.is_some_and(|last| space.left < last.right - OVER_FROM * last.em) {
+            true => Self::Over,
+            false => Self::Apart,
+        }
+    }
+}
+
 /// Whether the gap between neighbours, the left one first, means a space.
-pub(super) fn is_word_gap(left: &Piece, right: &Piece) -> bool {
-    right.left - left.right > SPACE_FROM * left.em.max(right.em)
+pub(super) fn is_word_gap(left: &Piece, right: &Piece, spaced: Spaced) -> bool {
+    let gap = (right.left - left.right) / left.em.max(right.em);
+    match spaced {
+        Spaced::Not => gap > SPACE_FROM,
+        Spaced::Over => gap > SPACE_FROM_OVER,
+        Spaced::Apart => true,
+    }
 }
 
 /// Gather pieces into fragments, in the order of drawing.

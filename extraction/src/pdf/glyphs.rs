@@ -107,7 +107,10 @@ impl Listener {
                 }
             },
         }
-        let piece = place.piece(from, self.found.characters.len(), invisible);
+        let mut piece = place.piece(from, self.found.characters.len(), invisible);
+        if piece.text(&self.found.characters).chars().all(is_joiner) {
+            piece.right = piece.left;
+        }
         if piece.is_placed() {
             self.found.pieces.push(piece);
         }
@@ -260,4 +263,9 @@ fn fingerprint(glyph: &Glyph<'_>) -> u64 {
 
 fn reads_as_space(glyph: &Glyph<'_>) -> bool {
     matches!(glyph.as_unicode(), Some(BfString::Char(character)) if character.is_whitespace())
+}
+
+/// Joiners take no room, whichever glyph they are drawn with.
+fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
 }

@@ -15,6 +15,7 @@ mod grid;
 mod marked;
 mod order;
 mod piece;
+mod repair;
 mod shown;
 mod structure;
 mod text;
@@ -30,6 +31,20 @@ use crate::{OnPage, Origin, Page, PageProgress, Reading, share};
 pub use structure::PdfStructure;
 
 pub(crate) fn read(
+    bytes: &[u8],
+    limits: &Limits,
+    on_page: &mut OnPage<'_>,
+) -> Result<Reading, ExtractError> {
+    match read_once(bytes, limits, on_page) {
+        Err(ExtractError::Damaged { detail }) => match repair::repaired(bytes) {
+            Some(repaired) => read_once(&repaired, limits, on_page),
+            None => Err(ExtractError::Damaged { detail }),
+        },
+        outcome => outcome,
+    }
+}
+
+fn read_once(
     bytes: &[u8],
     limits: &Limits,
     on_page: &mut OnPage<'_>,

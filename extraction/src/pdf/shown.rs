@@ -11,15 +11,12 @@ use kurbo::Point;
 /// stand twice in a row is wider.
 const REPEAT_WITHIN: f64 = 0.12;
 
-/// The side of a cell of the page in which glyphs are remembered, in points.
-const CELL: f64 = 8.0;
-
-/// Glyphs remembered of a cell and kind, at most.
-const REMEMBERED: usize = 16;
+/// The side of a cell of the page in which one glyph of each kind is remembered, in points.
+const CELL: f64 = 4.0;
 
 /// Where glyphs were shown, by what they show and the cell of the page.
 #[derive(Default)]
-pub(super) struct Shown(HashMap<u64, Vec<Point>, BuildHasherDefault<Fold>>);
+pub(super) struct Shown(HashMap<u64, Point, BuildHasherDefault<Fold>>);
 
 impl Shown {
     /// Note a glyph, given by what it shows and where; whether it was there before.
@@ -29,17 +26,14 @@ impl Shown {
         let (columns, rows) = (near(origin.x), near(origin.y));
         for column in columns.iter().take(1 + usize::from(columns[0] != columns[1])) {
             for row in rows.iter().take(1 + usize::from(rows[0] != rows[1])) {
-                let places = self.0.get(&key(glyph, *column, *row));
-                if places.is_some_and(|places| places.iter().any(|place| place.distance(origin) < reach)) {
+                let place = self.0.get(&key(glyph, *column, *row));
+                if place.is_some_and(|place| place.distance(origin) < reach) {
                     return true;
                 }
             }
         }
         let cell = |at: f64| (at / CELL).floor() as i64;
-        let places = self.0.entry(key(glyph, cell(origin.x), cell(origin.y))).or_default();
-        if places.len() < REMEMBERED {
-            places.push(origin);
-        }
+        self.0.insert(key(glyph, cell(origin.x), cell(origin.y)), origin);
         false
     }
 }
