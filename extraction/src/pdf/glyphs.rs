@@ -6,22 +6,28 @@ use hayro_cmap::{BfString, WritingMode};
 use hayro_interpret::font::{Glyph, GlyphRun, PositionedGlyph};
 use hayro_interpret::{
     BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps,
-    InterpreterCache, InterpreterSettings, SoftMask, TransformExt, interpret_page,
+    InterpreterCache, InterpreterSettings, RenderContent, SoftMask, TransformExt, interpret_page,
 };
 use hayro_syntax::object::Dict;
+use hayro_syntax::object::dict::keys::ANNOTS;
 use hayro_syntax::page::Page;
 use kurbo::{Affine, BezPath, Point, Rect, Vec2};
 
 use super::characters::Unmapped;
 use super::clip::{Clips, Pictures};
 use super::marked::{MarkedContent, Reads};
+use super::notes;
 use super::piece::{Piece, Turn};
 use super::shown::Shown;
 
 /// Units of glyph space in an em.
 const EM: f64 = 1000.0;
 
+/// The height of letters in a field that does not draw its value, in points.
+const FIELD_EM: f64 = 12.0;
+
 /// What one page draws.
+#[derive(Default)]
 pub(super) struct PageGlyphs {
     /// The text of all pieces.
     pub characters: String,
@@ -32,6 +38,10 @@ pub(super) struct PageGlyphs {
     pub unmapped: usize,
     /// Whether the page draws something beside text.
     pub draws_more: bool,
+    /// The first piece that annotations draw or say, which come last but belong anywhere.
+    pub annotated_from: usize,
+    /// The comments behind marks.
+    pub comments: Vec<String>,
 }
 
 /// Note the glyphs of a page, keeping at most about `room` characters; beyond it they are only
@@ -40,13 +50,6 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
     let (width, height) = page.render_dimensions();
     // A little larger than the page, so that a clip to the whole page changes nothing.
     let area = Rect::new(0.0, 0.0, width.into(), height.into()).inflate(1.0, 1.0);
-    let mut context = Context::new(
-        page.initial_transform(true).to_kurbo(),
-        area,
-        cache,
-        page.xref(),
-        InterpreterSettings::default(),
-    );
     let mut listener = Listener {
         clips: Clips::new(area),
         room,
@@ -54,15 +57,28 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
         marked: MarkedContent::default(),
         shown: Shown::default(),
         mapper: Unmapped::default(),
-        found: PageGlyphs {
-            characters: String::new(),
-            pieces: Vec::new(),
-            glyphs: 0,
-            unmapped: 0,
-            draws_more: false,
-        },
+        found: PageGlyphs::default(),
     };
-    interpret_page(page, &mut context, &mut listener);
+    let interpreted = |part: RenderContent, listener: &mut Listener| {
+        let settings = InterpreterSettings {
+            render_content: part,
+            ..InterpreterSettings::default()
+        };
+        let shown = page.initial_transform(true).to_kurbo();
+        let mut context = Context::new(shown, area, cache, page.xref(), settings);
+        interpret_page(page, &mut context, listener);
+    };
+    interpreted(RenderContent::PAGE, &mut listener);
+    listener.found.annotated_from = listener.found.pieces.len();
+    if page.raw().contains_key(ANNOTS) {
+        listener.marked = MarkedContent::default();
+        interpreted(RenderContent::ANNOTATIONS, &mut listener);
+        let notes = notes::read(page);
+        for (area, text) in &notes.placed {
+            listener.place(*area, text);
+        }
+        listener.found.comments = notes.comments;
+    }
     listener.finish()
 }
 
@@ -129,17 +145,42 @@ impl Listener {
         }
     }
 
+    /// Place text that the page does not draw, a line below the other.
+    fn place(&mut self, area: Rect, text: &str) {
+        let lines = text.lines().count().max(1);
+        let height = area.height() / lines as f64;
+        for (at, line) in text.lines().enumerate() {
+            let from = self.found.characters.len();
+            if from >= self.room {
+                return;
+            }
+            self.found.characters.push_str(line);
+            let place = Place {
+                origin: Point::new(area.x0, area.y0 + height * (at as f64 + 0.8)),
+                along: Vec2::new(area.width(), 0.0),
+                up: Vec2::new(0.0, -height.min(FIELD_EM)),
+            };
+            let piece = place.piece(from, self.found.characters.len(), false);
+            if piece.is_placed() {
+                self.found.pieces.push(piece);
+            }
+        }
+    }
+
     /// Invisible text is what was recognised in a scan when it lies over a picture, or when the
     /// page has no other text and draws its letters as shapes.
     fn finish(mut self) -> PageGlyphs {
         let found = &mut self.found;
         let all_invisible = found.pieces.iter().all(|piece| piece.invisible);
         let keeps_all = all_invisible && found.draws_more;
+        let annotated = found.pieces.split_off(found.annotated_from.min(found.pieces.len()));
         found.pieces.retain(|piece| {
             let [x, y, width, height] = piece.shown_box();
             let middle = Point::new((x + width / 2.0).into(), (y + height / 2.0).into());
             !piece.invisible || keeps_all || self.pictures.are_under(middle)
         });
+        found.annotated_from = found.pieces.len();
+        found.pieces.extend(annotated);
         self.found
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Run {
     /// Where the gutters are, from left to right.
     gutters: Vec<f32>,
     pub reading: Reading,
+    /// Whether it is columns of running text.
+    pub prose: bool,
 }
 
 type Row = Vec<usize>;
@@ -69,7 +71,9 @@ pub(super) fn runs(all: &[Fragment], rows: &[Row]) -> Vec<Run> {
             rows: start..end,
             gutters,
             reading: Reading::AsDrawn,
+            prose: false,
         };
+        run.prose = is_prose(all, rows, &run);
         run.reading = judge(all, rows, &run);
         start = end;
         runs.push(run);
@@ -184,7 +188,7 @@ fn judge(all: &[Fragment], rows: &[Row], run: &Run) -> Reading {
     let crossings = columns.windows(2).filter(|pair| pair.first() != pair.last()).count();
     let steps_back = columns.windows(2).filter(|pair| pair.first() > pair.last()).count();
     let shared = rows.get(run.rows.clone()).unwrap_or_default().iter().filter(|row| row.len() > 1).count();
-    if is_prose(all, rows, run) {
+    if run.prose {
         // Drawn column by column, the order of drawing has finer points right.
         return if steps_back <= 1 + run.gutters.len() / 2 && crossings < shared { Reading::AsDrawn } else { Reading::Columns };
     }

@@ -13,6 +13,7 @@ mod fragments;
 mod glyphs;
 mod grid;
 mod marked;
+mod notes;
 mod order;
 mod piece;
 mod repair;

@@ -3,7 +3,7 @@
 //! read the page by its shape then. It must not look at characters.
 
 use super::fragments::{CELL_FROM, Fragment};
-use super::grid::{self, Reading, Run};
+use super::grid::{self, Reading};
 
 /// Columns within columns, at most.
 const DEPTH_AT_MOST: usize = 4;
@@ -22,32 +22,38 @@ pub(super) struct Line {
     pub cells: bool,
 }
 
-/// Put all fragments of one direction, given by index, into lines in reading order.
-pub(super) fn lines(all: &[Fragment], chosen: Vec<usize>) -> Vec<Line> {
+/// Put all fragments of one direction into lines in reading order. Annotations are drawn after
+/// everything else, so that the order of drawing says little when there are any.
+pub(super) fn lines(all: &[Fragment], annotated: bool) -> Vec<Line> {
     let mut lines = Vec::new();
-    arrange(all, chosen, 0, &mut lines);
+    arrange(all, (0..all.len()).collect(), annotated, 0, &mut lines);
     lines
 }
 
 /// `chosen` is in the order of drawing.
-fn arrange(all: &[Fragment], chosen: Vec<usize>, depth: usize, lines: &mut Vec<Line>) {
+fn arrange(all: &[Fragment], chosen: Vec<usize>, annotated: bool, depth: usize, lines: &mut Vec<Line>) {
     let rows = grid::rows(all, &chosen);
     let runs = grid::runs(all, &rows);
     let against = runs.iter().any(|run| run.reading != Reading::AsDrawn);
-    if depth >= DEPTH_AT_MOST || (!against && follows_reading(all, &chosen)) {
-        return as_drawn(all, &chosen, &runs, lines);
+    if depth >= DEPTH_AT_MOST || (!against && !annotated && follows_reading(all, &chosen)) {
+        return as_drawn(all, &chosen, lines);
     }
     let mut next = 0;
     for run in &runs {
         by_rows(all, rows.get(next..run.rows.start), false, lines);
         next = run.rows.end;
-        match run.reading {
+        let reading = match run.reading {
+            Reading::AsDrawn if annotated && run.prose => Reading::Columns,
+            Reading::AsDrawn if annotated => Reading::Rows,
+            reading => reading,
+        };
+        match reading {
             Reading::Columns => {
                 for column in grid::columns(all, &rows, run) {
-                    arrange(all, column, depth + 1, lines);
+                    arrange(all, column, false, depth + 1, lines);
                 }
             }
-            Reading::AsDrawn => as_drawn(all, &grid::drawn(&rows, run), &[], lines),
+            Reading::AsDrawn => as_drawn(all, &grid::drawn(&rows, run), lines),
             Reading::Rows => by_rows(all, rows.get(run.rows.clone()), true, lines),
         }
     }
@@ -64,7 +70,7 @@ fn by_rows(all: &[Fragment], rows: Option<&[Vec<usize>]>, cells: bool, lines: &m
 }
 
 /// Lines as they were drawn: a fragment goes on with the line when it stands beside its last.
-fn as_drawn(all: &[Fragment], chosen: &[usize], _: &[Run], lines: &mut Vec<Line>) {
+fn as_drawn(all: &[Fragment], chosen: &[usize], lines: &mut Vec<Line>) {
     let mut open = Line::default();
     let mut last: Option<&Fragment> = None;
     for at in chosen {

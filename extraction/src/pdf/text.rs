@@ -27,11 +27,13 @@ pub(super) struct PageText {
 pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usize) -> PageText {
     let glyphs = glyphs::read(page, cache, room);
     let mut composition = Composition::default();
+    let annotated = glyphs.annotated_from < glyphs.pieces.len();
     for mut pieces in by_turn(glyphs.pieces) {
         let fragments = fragments::gather(&mut pieces, &glyphs.characters);
-        let lines = order::lines(&fragments, (0..fragments.len()).collect());
+        let lines = order::lines(&fragments, annotated);
         composition.add(&lines, &fragments, &pieces, &glyphs.characters);
     }
+    glyphs.comments.iter().for_each(|comment| composition.append(comment));
     let (text, words) = composition.finish();
     PageText {
         text,
