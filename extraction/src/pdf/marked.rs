@@ -61,7 +61,7 @@ impl MarkedContent {
 }
 
 /// Decode a text string of a PDF: UTF-16 or UTF-8 when it says so, else PDFDocEncoding.
-fn text_string(bytes: &[u8]) -> String {
+pub(super) fn text_string(bytes: &[u8]) -> String {
     let lossy = |encoding: &'static encoding_rs::Encoding, body: &[u8]| {
         encoding.decode_without_bom_handling(body).0.into_owned()
     };
