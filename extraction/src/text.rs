@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use chardetng::EncodingDetector;
 use encoding_rs::{Encoding, UTF_8};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::error::ExtractError;
 use crate::limits::Limits;
@@ -123,6 +124,32 @@ pub(crate) fn clean(text: &str) -> String {
     cleaned
 }
 
+/// Characters as they are spelt rather than as they are shown: ligatures and Arabic presentation
+/// forms as their letters, every kind of blank as a space, a soft hyphen, which is drawn only
+/// where it shows, as a hyphen.
+pub(crate) fn spell(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.chars().any(is_a_form) {
+        return Cow::Borrowed(text);
+    }
+    let mut spelt = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{00AD}' => spelt.push('-'),
+            _ if character.is_whitespace() => spelt.push(' '),
+            _ if is_a_form(character) => spelt.extend(std::iter::once(character).nfkc()),
+            _ => spelt.push(character),
+        }
+    }
+    Cow::Owned(spelt)
+}
+
+fn is_a_form(character: char) -> bool {
+    matches!(character,
+        '\u{00AD}' | '\u{00A0}' | '\u{2000}'..='\u{200A}' | '\u{FB00}'..='\u{FB06}'
+        | '\u{FB13}'..='\u{FB17}' | '\u{FB50}'..='\u{FBB1}' | '\u{FBD3}'..='\u{FD3D}'
+        | '\u{FD50}'..='\u{FDF9}' | '\u{FE70}'..='\u{FEFC}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +192,14 @@ mod tests {
             texts(text.as_bytes()),
             [format!("a\nb\nc\td{long}"), "second".into()]
         );
+    }
+
+    #[test]
+    fn forms_are_spelt() {
+        assert_eq!(spell("\u{FB01}t o\u{FB03}ce"), "fit office");
+        assert_eq!(spell("a\u{A0}b\u{AD}"), "a b-");
+        assert_eq!(spell("\u{FEF3}\u{FEFB}"), "يلا");
+        assert_eq!(spell("ക്ഷ ½"), "ക്ഷ ½");
     }
 
     #[test]

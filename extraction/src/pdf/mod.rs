@@ -4,9 +4,18 @@
 //! The structure reader sees the file first, since it can measure what streams unpack to
 //! without unpacking them. It is the stricter of the two, so its failure fails nothing.
 
+mod bidi;
 mod bounds;
-mod lines;
+mod characters;
+mod clip;
+mod compose;
+mod fragments;
+mod glyphs;
+mod grid;
 mod marked;
+mod order;
+mod piece;
+mod shown;
 mod structure;
 mod text;
 
@@ -16,7 +25,7 @@ use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use crate::error::ExtractError;
 use crate::limits::Limits;
-use crate::{OnPage, Page, PageProgress, Reading, share};
+use crate::{OnPage, Origin, Page, PageProgress, Reading, share};
 
 pub use structure::PdfStructure;
 
@@ -37,8 +46,7 @@ pub(crate) fn read(
     let mut tally = Tally::default();
     let mut read = Vec::new();
     for (number, page) in (1..=total).zip(pages.iter()) {
-        let text = tally.add(page, &cache, limits)?;
-        read.push(Page::stated(number, text));
+        read.push(tally.add(number, page, &cache, limits)?);
         let progress = PageProgress {
             page: number,
             pages: total,
@@ -86,10 +94,11 @@ impl Tally {
     /// Read one more page.
     fn add<'a>(
         &mut self,
+        number: u32,
         page: &PdfPage<'a>,
         cache: &InterpreterCache<'a>,
         limits: &Limits,
-    ) -> Result<String, ExtractError> {
+    ) -> Result<Page, ExtractError> {
         let content = page.page_stream();
         self.decompressed = self
             .decompressed
@@ -101,18 +110,26 @@ impl Tally {
 
         let room = limits.max_characters.saturating_sub(self.characters);
         let found = text::read(page, cache, room);
-        self.characters = self.characters.saturating_add(found.characters);
+        self.characters = self.characters.saturating_add(found.text.chars().count());
         limits.check_characters(self.characters)?;
         self.glyphs += found.glyphs;
         self.unmapped += found.unmapped;
-        let has_text = !found.text.trim().is_empty();
+        let has_text = !found.text.is_empty();
+        let is_picture = !has_text && found.draws_more;
         self.pages_with_text += usize::from(has_text);
         self.pages_drawn += usize::from(has_text || found.draws_more);
-        Ok(found.text)
+        Ok(Page {
+            number,
+            origin: if is_picture { Origin::Picture } else { Origin::Stated },
+            confidence: share(found.glyphs.saturating_sub(found.unmapped), found.glyphs),
+            text: found.text,
+            words: found.words,
+        })
     }
 
     fn refuse_textless(&self) -> Result<(), ExtractError> {
-        if self.pages_with_text > 0 {
+        // Pages that are pictures may be read by recognition.
+        if self.pages_drawn > 0 {
             Ok(())
         } else if self.pages_unreadable > 0 {
             Err(ExtractError::damaged(
