@@ -12,6 +12,7 @@ mod detect;
 mod error;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
+mod format;
 mod isolate;
 mod language;
 mod limits;
@@ -20,8 +21,9 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-pub use detect::{Format, detect};
+pub use detect::{content_format, detect};
 pub use error::{ExtractError, Quantity};
+pub use format::Format;
 pub use language::Language;
 pub use limits::Limits;
 pub use pdf::PdfStructure;
@@ -158,6 +160,19 @@ pub fn extract(
         | Format::Json
         | Format::Xml
         | Format::Html => text::read(input.bytes, limits, on_page)?,
+        _ if format.is_picture() => {
+            return Err(ExtractError::Unsupported {
+                what: format!(
+                    "{} needs character recognition, which this version does not do",
+                    format.media_type()
+                ),
+            });
+        }
+        _ => {
+            return Err(ExtractError::Unsupported {
+                what: format.extension().to_owned(),
+            });
+        }
     };
     Ok(Extraction {
         format,
