@@ -47,7 +47,6 @@ pub const ACTIONS: &[&str] = &[
     "approve_release",
     "reject_release",
     "destroy_quarantined",
-    "quarantine",
     "commands",
     "list",
     "view",
