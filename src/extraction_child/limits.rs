@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rlimit::Resource;
 
-use super::Handover;
+use super::Start;
 
 /// Open files: the three of the pipes and a few that the runtime library needs.
 const OPEN_FILES: u64 = 16;
@@ -23,14 +23,14 @@ pub(super) fn asked_to_stop() -> bool {
 }
 
 /// Bind this process to its parent and to the limits it was given.
-pub(super) fn apply(handover: &Handover) -> io::Result<()> {
-    end_with_parent(handover.parent)?;
+pub(super) fn apply(start: Start) -> io::Result<()> {
+    end_with_parent(start.parent)?;
     listen_for_stop()?;
-    let Handover {
+    let Start {
         memory_bytes,
         cpu_seconds,
         ..
-    } = *handover;
+    } = start;
     limit(Resource::CORE, 0, 0)?;
     limit(Resource::FSIZE, 0, 0)?;
     limit(Resource::NOFILE, OPEN_FILES, OPEN_FILES)?;

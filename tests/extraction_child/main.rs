@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kmrl_extraction::PageProgress;
+use kmrl_extraction::{Format, PageProgress};
 use kmrl_gateway::adapters::extraction_child::ExtractionChild;
 use kmrl_gateway::ports::{ExtractFailure, ExtractRequest, Extractor};
 use tempfile::NamedTempFile;
@@ -65,6 +65,16 @@ async fn the_program_reads_a_text_file() {
         .unwrap();
     assert!(extraction.pages[0].text.contains("മെട്രോ starts"));
     assert_eq!(pages.recv().await, Some(PageProgress { page: 1, pages: 1 }));
+}
+
+#[tokio::test]
+async fn the_program_tells_what_a_file_is() {
+    let file = document(b"%PDF-1.7\nwhatever follows");
+    let format = program(MEMORY)
+        .inspect(&request(file.path(), "plan.txt"))
+        .await
+        .unwrap();
+    assert_eq!(format, Format::Pdf);
 }
 
 #[tokio::test]

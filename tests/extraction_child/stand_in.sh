@@ -1,6 +1,8 @@
 #!/bin/sh
 # Stands in for the extraction child: misbehaves as the name of the document says.
-case "$KMRL_CHILD_FILE_NAME" in
+read -r handover
+name=${handover#*'"file_name":"'}
+case "${name%%'"'*}" in
 stops-when-asked)
     trap 'echo "{\"refused\":{\"code\":\"cancelled\",\"pages_done\":3,\"pages\":9}}"; exit 0' TERM
     echo '{"page":{"page":3,"pages":9}}'

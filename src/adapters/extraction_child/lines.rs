@@ -4,6 +4,7 @@
 
 use std::io;
 
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::ChildStdout;
 
@@ -65,7 +66,10 @@ impl Lines {
 }
 
 /// What a line says.
-pub(super) async fn parse(line: Vec<u8>) -> Result<Line, Nonsense> {
+pub(super) async fn parse<Answer>(line: Vec<u8>) -> Result<Line<Answer>, Nonsense>
+where
+    Answer: DeserializeOwned + Send + 'static,
+{
     let short = line.len() <= SHORT_LINE;
     let parse = move || serde_json::from_slice(&line).map_err(|_| Nonsense::NotALine);
     if short {

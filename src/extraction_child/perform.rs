@@ -1,0 +1,88 @@
+//! The child's tasks: one document from standard input, the answer as lines on standard output.
+//!
+//! Owns which function of the reader a task is. What the answers mean is the parent's business.
+
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+
+use kmrl_extraction::{ExtractError, Limits, PageProgress, detect, extract};
+use serde::Serialize;
+
+use super::limits::asked_to_stop;
+use super::message::{Handover, Line, Task};
+
+/// Wait for a document, do what is asked, answer.
+pub(super) fn perform() -> io::Result<()> {
+    let mut from = BufReader::new(io::stdin().lock());
+    let Some(handover) = Handover::read(&mut from)? else {
+        return Ok(());
+    };
+    let bytes = document(&handover, &mut from)?;
+    let input = handover.input(&bytes);
+    let mut out = BufWriter::new(io::stdout().lock());
+    match handover.task {
+        Task::Read => {
+            let mut on_page = |PageProgress { page, pages }| {
+                let line: Line<()> = Line::Page { page, pages };
+                !asked_to_stop() && say(&mut out, &line).is_ok()
+            };
+            let read = extract(&input, &Limits::default(), &mut on_page);
+            answer(&mut out, read)
+        }
+        Task::Inspect => answer(&mut out, detect(&input)),
+    }
+}
+
+fn document(handover: &Handover, from: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let length = usize::try_from(handover.length).unwrap_or(usize::MAX);
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    from.take(handover.length).read_to_end(&mut bytes)?;
+    if bytes.len() == length {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn answer<A: Serialize>(out: &mut impl Write, done: Result<A, ExtractError>) -> io::Result<()> {
+    say(
+        out,
+        &match done {
+            Ok(answer) => Line::Done(answer),
+            Err(error) => Line::Refused(error),
+        },
+    )
+}
+
+fn say<A: Serialize>(out: &mut impl Write, line: &Line<A>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_read_as_they_are_written() {
+        let mut out = Vec::new();
+        say::<()>(&mut out, &Line::Page { page: 1, pages: 9 }).unwrap();
+        answer::<()>(&mut out, Err(ExtractError::Encrypted)).unwrap();
+        answer(&mut out, Ok(7)).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"page\":{\"page\":1,\"pages\":9}}\n{\"refused\":{\"code\":\"encrypted\"}}\n{\"done\":7}\n"
+        );
+    }
+
+    #[test]
+    fn half_a_document_is_not_read() {
+        let handover = Handover::new(Task::Read, "a.txt", "", 5);
+        let error = document(&handover, &mut &b"half"[..]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(document(&handover, &mut &b"whole"[..]).unwrap(), b"whole");
+    }
+}
