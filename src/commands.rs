@@ -219,13 +219,7 @@ impl Commands {
             if events.is_empty() && options.idempotency.is_none() {
                 return Ok(self.nothing(id, version).await?);
             }
-            let mut append = append(
-                id,
-                kmrl_domain::document::TYPE,
-                version,
-                &events,
-                options,
-            )?;
+            let mut append = append(id, kmrl_domain::document::TYPE, version, &events, options)?;
             append.claim.clone_from(&claim);
             match self.store.append(append).await {
                 Ok(appended) => return Ok(executed(&appended)?),

@@ -164,7 +164,10 @@ impl Scanner for Clamd {
             stream.write_all(b"zPING\0").await?;
             answer(&mut stream).await
         };
-        match bounded(CONNECT_WITHIN, "answer a ping", asking).await?.as_str() {
+        match bounded(CONNECT_WITHIN, "answer a ping", asking)
+            .await?
+            .as_str()
+        {
             "PONG" => Ok(()),
             other => Err(ScanError::Answer {
                 answer: other.chars().take(200).collect(),

@@ -166,7 +166,10 @@ fn max_bytes(r: &mut Reader) -> BTreeMap<String, u64> {
             Some((extension, size)) if is_extension(extension) => {
                 sizes.insert(extension.to_owned(), size);
             }
-            _ => r.error("door.max_bytes", "must be such as `txt=1000000,zip=50000000`"),
+            _ => r.error(
+                "door.max_bytes",
+                "must be such as `txt=1000000,zip=50000000`",
+            ),
         }
     }
     sizes

@@ -96,7 +96,11 @@ impl Judged {
 
     pub(super) fn uninspectable(&mut self, failure: &ExtractFailure, policies: &Policies) {
         let ground = Ground::Uninspectable;
-        self.object(ground, &failure.reason().detail, policy_of(policies, ground));
+        self.object(
+            ground,
+            &failure.reason().detail,
+            policy_of(policies, ground),
+        );
     }
 
     pub(super) fn scan(&mut self, scan: Option<&Scan>, policies: &Policies) {

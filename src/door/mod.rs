@@ -7,9 +7,7 @@
 mod judge;
 
 use crate::config::{DoorSettings, Policies};
-use crate::ports::{
-    ExtractFailure, InspectRequest, Inspector, Scan, ScanError, Scanner, Spooled,
-};
+use crate::ports::{ExtractFailure, InspectRequest, Inspector, Scan, ScanError, Scanner, Spooled};
 use kmrl_domain::quarantine::{Admission, Objection};
 use kmrl_extraction::Format;
 use kmrl_extraction::inspect::{InspectLimits, Inspection, decoded_name, extension_of};
@@ -90,7 +88,8 @@ impl Door {
     #[must_use]
     pub fn takes(&self, file_name: &str) -> bool {
         let extension = extension_of(&decoded_name(file_name));
-        extension.is_empty() && !looks_extended(file_name) || self.settings.types.contains(&extension)
+        extension.is_empty() && !looks_extended(file_name)
+            || self.settings.types.contains(&extension)
     }
 
     /// Most bytes of a file of this name, where that is less than of any file.
@@ -105,8 +104,7 @@ impl Door {
     /// # Errors
     /// When a question cannot be asked now, and none that can is enough to refuse.
     pub async fn judge(&self, candidate: Candidate<'_>) -> Result<Verdict, DoorError> {
-        let (inspected, scanned) =
-            tokio::join!(self.inspect(candidate), self.scan(candidate.file));
+        let (inspected, scanned) = tokio::join!(self.inspect(candidate), self.scan(candidate.file));
         let mut judged = Judged::default();
         let format = match inspected {
             Ok(inspection) => {

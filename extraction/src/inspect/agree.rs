@@ -86,12 +86,9 @@ const fn family(format: Format) -> Family {
         | Format::Ods
         | Format::Zip => Family::Package,
         Format::Doc | Format::Ppt | Format::Xls | Format::Msg => Family::Compound,
-        Format::Jpeg
-        | Format::Png
-        | Format::Gif
-        | Format::Bmp
-        | Format::Tiff
-        | Format::Webp => Family::Picture,
+        Format::Jpeg | Format::Png | Format::Gif | Format::Bmp | Format::Tiff | Format::Webp => {
+            Family::Picture
+        }
         Format::Dxf | Format::Dwg => Family::Drawing,
     }
 }
@@ -179,15 +176,19 @@ fn declared_fits(declared: &str, meant: Format, content: Option<Format>) -> Resu
         _ if COMPOUND.contains(&essence) => kind == Family::Compound,
         Some(told) if told == meant || Some(told) == content => true,
         // Texts are declared as one another all the time.
-        Some(told) if family(told) == Family::Text => {
-            kind == Family::Text || meant == Format::Dxf
-        }
+        Some(told) if family(told) == Family::Text => kind == Family::Text || meant == Format::Dxf,
         // What office programs register for themselves, old and new, and Excel for tables of text.
         Some(Format::Xls | Format::Xlsx) => {
-            matches!(meant, Format::Xls | Format::Xlsx | Format::Ods | Format::Csv)
+            matches!(
+                meant,
+                Format::Xls | Format::Xlsx | Format::Ods | Format::Csv
+            )
         }
         Some(Format::Doc | Format::Docx) => {
-            matches!(meant, Format::Doc | Format::Docx | Format::Odt | Format::Rtf)
+            matches!(
+                meant,
+                Format::Doc | Format::Docx | Format::Odt | Format::Rtf
+            )
         }
         Some(Format::Ppt | Format::Pptx) => {
             matches!(meant, Format::Ppt | Format::Pptx | Format::Odp)
@@ -212,8 +213,8 @@ fn declared_fits(declared: &str, meant: Format, content: Option<Format>) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use crate::inspect::testing::*;
     use crate::inspect::Risk;
+    use crate::inspect::testing::*;
 
     fn agrees(bytes: &[u8], name: &str, declared: Option<&str>) -> bool {
         !look(bytes, name, declared).has(Risk::TypeMismatch)

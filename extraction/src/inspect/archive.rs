@@ -119,7 +119,10 @@ fn unpack(walk: &mut Walk<'_>, mut entry: impl Read) -> Option<Vec<u8>> {
         let piece = chunk.get(..read).unwrap_or_default();
         let is_whole = *whole.get_or_insert_with(|| is_looked_into(piece));
         if is_whole && size > LARGEST_INSIDE {
-            walk.note(Risk::Opaque, "a container in it is too large to be looked into");
+            walk.note(
+                Risk::Opaque,
+                "a container in it is too large to be looked into",
+            );
             return None;
         }
         if is_whole || kept.len() < KEPT {
@@ -177,7 +180,10 @@ mod tests {
             docx(&[("word/vbaProject.bin", b"x")]),
             docx(&[("word/settings.bin", &project)]),
             docx(&[("xl/macrosheets/sheet1.xml", b"<x/>")]),
-            zipped(&[("[Content_Types].xml", types), ("word/document.xml", b"<w/>")]),
+            zipped(&[
+                ("[Content_Types].xml", types),
+                ("word/document.xml", b"<w/>"),
+            ]),
         ] {
             assert_eq!(risks(&bytes, "a.docx"), [Risk::Macros]);
         }
@@ -187,7 +193,10 @@ mod tests {
     #[test]
     fn what_cannot_be_looked_into_is_said() {
         for packed in [&b"7z\xBC\xAF\x27\x1C..."[..], b"Rar!\x1A\x07\0"] {
-            assert_eq!(risks(&zipped(&[("a.txt", packed)]), "a.zip"), [Risk::Opaque]);
+            assert_eq!(
+                risks(&zipped(&[("a.txt", packed)]), "a.zip"),
+                [Risk::Opaque]
+            );
         }
         let mut locked = zipped(&[("a.txt", b"x")]);
         // The flag of encryption, in both headers.

@@ -56,7 +56,10 @@ fn look_at_stream(walk: &mut Walk<'_>, file: &mut File<'_>, path: &Path, length:
         return;
     }
     if length > LARGEST {
-        walk.note(Risk::Opaque, "a stream in it is too large to be looked into");
+        walk.note(
+            Risk::Opaque,
+            "a stream in it is too large to be looked into",
+        );
         return;
     }
     let Some(content) = read(file, path, length) else {
@@ -171,7 +174,11 @@ mod tests {
 
     #[test]
     fn programs_in_old_office_files_are_found() {
-        let object = [b"\0\0\0\0\x02\0a.txt\0c:\\a.txt\0".as_slice(), &windows_program()].concat();
+        let object = [
+            b"\0\0\0\0\x02\0a.txt\0c:\\a.txt\0".as_slice(),
+            &windows_program(),
+        ]
+        .concat();
         let named = b"\0\0\0\0\x02\0run.bat\0c:\\run.bat\0echo";
         for content in [&object[..], named] {
             let path = "/ObjectPool/_1/\u{1}Ole10Native";
@@ -186,7 +193,10 @@ mod tests {
         let message = |content: &[u8], name: &[u8]| {
             compound(&[
                 ("/__properties_version1.0", b"x"),
-                ("/__attach_version1.0_#00000000/__substg1.0_37010102", content),
+                (
+                    "/__attach_version1.0_#00000000/__substg1.0_37010102",
+                    content,
+                ),
                 ("/__attach_version1.0_#00000000/__substg1.0_3707001F", name),
             ])
         };

@@ -2,10 +2,51 @@
 
 /// Extensions that a system runs or that make it run something.
 const RUN_BY_NAME: &[&str] = &[
-    "exe", "dll", "scr", "com", "cpl", "sys", "ocx", "drv", "msi", "msp", "mst", "bat", "cmd", "ps1",
-    "psm1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "hta", "lnk", "pif", "jar", "apk", "reg", "scf",
-    "inf", "sh", "bash", "elf", "so", "dylib", "appimage", "deb", "rpm", "gadget", "msc", "chm",
-    "application", "xll", "iqy", "settingcontent-ms", "url",
+    "exe",
+    "dll",
+    "scr",
+    "com",
+    "cpl",
+    "sys",
+    "ocx",
+    "drv",
+    "msi",
+    "msp",
+    "mst",
+    "bat",
+    "cmd",
+    "ps1",
+    "psm1",
+    "vbs",
+    "vbe",
+    "js",
+    "jse",
+    "wsf",
+    "wsh",
+    "hta",
+    "lnk",
+    "pif",
+    "jar",
+    "apk",
+    "reg",
+    "scf",
+    "inf",
+    "sh",
+    "bash",
+    "elf",
+    "so",
+    "dylib",
+    "appimage",
+    "deb",
+    "rpm",
+    "gadget",
+    "msc",
+    "chm",
+    "application",
+    "xll",
+    "iqy",
+    "settingcontent-ms",
+    "url",
 ];
 
 /// Whether a name in a container is one that is run.
@@ -50,9 +91,7 @@ pub(super) fn carved(bytes: &[u8]) -> Option<&'static str> {
         return Some("a program for Windows");
     }
     // Class, byte order and version are 1 or 2, 1 or 2, and 1.
-    let is_elf = |rest: &[u8]| {
-        matches!(rest.get(4..7), Some([1 | 2, 1 | 2, 1]))
-    };
+    let is_elf = |rest: &[u8]| matches!(rest.get(4..7), Some([1 | 2, 1 | 2, 1]));
     at(b"\x7FELF").any(is_elf).then_some("a program for Linux")
 }
 

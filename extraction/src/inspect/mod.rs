@@ -22,11 +22,11 @@ mod walk;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::ExtractError;
-use crate::isolate;
 use crate::Input;
 use crate::detect::content_format;
+use crate::error::ExtractError;
 use crate::format::Format;
+use crate::isolate;
 
 pub use name::{decoded_name, extension_of};
 

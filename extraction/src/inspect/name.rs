@@ -19,7 +19,9 @@ pub fn decoded_name(name: &str) -> String {
     }
     // A stream of a file (`a.exe::$DATA`) is the file; look-alikes of the dot are meant as dots.
     let name = name.replace(['\u{FF0E}', '\u{3002}', '\u{FE52}'], ".");
-    let file = name.split_once("::$").map_or(name.as_str(), |(file, _)| file);
+    let file = name
+        .split_once("::$")
+        .map_or(name.as_str(), |(file, _)| file);
     file.trim_end_matches(|c: char| c == '.' || c.is_whitespace())
         .to_owned()
 }

@@ -131,7 +131,10 @@ mod tests {
         let text = "<</Type/EmbeddedFile/Length 5>>stream\nwords\nendstream";
         let script = "<</Type/EmbeddedFile/Length 9>>stream\n#!/bin/sh\nendstream";
         assert_eq!(risks(&pdf("", &[named, text]), "a.pdf"), [Risk::Executable]);
-        assert_eq!(risks(&pdf("", &[plain, script]), "a.pdf"), [Risk::Executable]);
+        assert_eq!(
+            risks(&pdf("", &[plain, script]), "a.pdf"),
+            [Risk::Executable]
+        );
         assert!(risks(&pdf("", &[plain, text]), "a.pdf").is_empty());
     }
 }

@@ -44,7 +44,8 @@ fn bmp(bytes: &[u8]) -> Option<(u64, u64)> {
     if le32(bytes, 14)? == 12 {
         return Some((le16(bytes, 18)?, le16(bytes, 20)?));
     }
-    let signed = |at| array(bytes, at).map(|four| u64::from(i32::from_le_bytes(four).unsigned_abs()));
+    let signed =
+        |at| array(bytes, at).map(|four| u64::from(i32::from_le_bytes(four).unsigned_abs()));
     Some((signed(18)?, signed(22)?))
 }
 
@@ -88,8 +89,20 @@ fn webp(bytes: &[u8]) -> Option<(u64, u64)> {
 /// The largest of its pictures.
 fn tiff(bytes: &[u8]) -> Option<u64> {
     let little = bytes.starts_with(b"II");
-    let word = |at| if little { le16(bytes, at) } else { be16(bytes, at) };
-    let long = |at| if little { le32(bytes, at) } else { be32(bytes, at) };
+    let word = |at| {
+        if little {
+            le16(bytes, at)
+        } else {
+            be16(bytes, at)
+        }
+    };
+    let long = |at| {
+        if little {
+            le32(bytes, at)
+        } else {
+            be32(bytes, at)
+        }
+    };
     // BigTIFF has other directories; its pictures are bounded by the reader.
     (word(2)? == 42).then_some(())?;
     let mut directory = usize::try_from(long(4)?).ok()?;

@@ -48,7 +48,10 @@ pub(super) fn find(bytes: &[u8], format: Option<Format>) -> Option<String> {
         // Cameras append further pictures, and films.
         let other = content_format(trimmed, "").filter(|other| !other.is_picture());
         if let Some(other) = other {
-            return Some(format!("a file of type {} is appended to it", other.media_type()));
+            return Some(format!(
+                "a file of type {} is appended to it",
+                other.media_type()
+            ));
         }
     }
     None

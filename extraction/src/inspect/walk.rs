@@ -51,7 +51,10 @@ impl<'a> Walk<'a> {
         self.entries += 1;
         if self.entries > self.limits.max_entries {
             let most = self.limits.max_entries;
-            self.note(Risk::ArchiveBomb, format!("it has more than {most} entries"));
+            self.note(
+                Risk::ArchiveBomb,
+                format!("it has more than {most} entries"),
+            );
         }
         self.goes_on()
     }

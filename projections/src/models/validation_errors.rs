@@ -154,10 +154,7 @@ impl Model for ValidationErrors {
     }
 
     fn concerns(&self, event: &RecordedEvent) -> bool {
-        is_refusal(event)
-            || is_failure(event)
-            || is_quarantine(event)
-            || fold::is_erasure(event)
+        is_refusal(event) || is_failure(event) || is_quarantine(event) || fold::is_erasure(event)
     }
 
     async fn apply(
@@ -196,7 +193,13 @@ mod tests {
         assert_eq!(rows[0].problem, "empty-file");
         assert_eq!(rows[0].file_name.as_deref(), Some("empty.pdf"));
         assert_eq!(rows[0].document_id, None);
-        assert!(rows[0].objections.as_deref().unwrap().contains("nothing in it"));
+        assert!(
+            rows[0]
+                .objections
+                .as_deref()
+                .unwrap()
+                .contains("nothing in it")
+        );
     }
 
     #[test]

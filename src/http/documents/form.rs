@@ -1,9 +1,9 @@
 //! The upload's multipart form: fields in any order, the file hashed into the spool as it streams.
 
 use super::super::json;
-use super::door;
 use super::super::problem::{Problem, ProblemType};
 use super::super::state::ApiState;
+use super::door;
 use crate::config::UploadSettings;
 use crate::spool::Spooled;
 use axum::extract::Multipart;

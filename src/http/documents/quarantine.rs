@@ -96,7 +96,11 @@ pub(super) async fn request_release(
     let fingerprint = ("request-release", body_of(&request)?);
     let by = caller.principal.actor.clone();
     let at = state.clock.now();
-    let command = DocumentCommand::RequestRelease(RequestRelease { reason: request.reason, by, at });
+    let command = DocumentCommand::RequestRelease(RequestRelease {
+        reason: request.reason,
+        by,
+        at,
+    });
     let answer = carry_out(&state, &caller, &headers, &id, fingerprint, command).await;
     Ok((StatusCode::ACCEPTED, answer?).into_response())
 }
@@ -179,7 +183,11 @@ pub(super) async fn reject_release(
     let fingerprint = ("reject-release", body_of(&request)?);
     let by = caller.principal.actor.clone();
     let at = state.clock.now();
-    let command = DocumentCommand::RejectRelease(RejectRelease { reason: request.reason, by, at });
+    let command = DocumentCommand::RejectRelease(RejectRelease {
+        reason: request.reason,
+        by,
+        at,
+    });
     let answer = carry_out(&state, &caller, &headers, &id, fingerprint, command).await;
     answer
 }
@@ -217,7 +225,11 @@ pub(super) async fn destroy_quarantined(
     let fingerprint = ("destroy-quarantined", body_of(&request)?);
     let by = caller.principal.actor.clone();
     let at = state.clock.now();
-    let command = DocumentCommand::DestroyQuarantined(RequestErasure { reason: request.reason, by, at });
+    let command = DocumentCommand::DestroyQuarantined(RequestErasure {
+        reason: request.reason,
+        by,
+        at,
+    });
     let answer = carry_out(&state, &caller, &headers, &id, fingerprint, command).await;
     Ok((StatusCode::ACCEPTED, answer?).into_response())
 }

@@ -82,8 +82,8 @@ pub(super) async fn status(
 
 fn view(row: StatusRow) -> DocumentStatus {
     let ended = row.status == "processed" || row.status == "failed";
-    let quarantined = row.erased_at.is_none()
-        && super::quarantine::holds(row.quarantine_state.as_deref());
+    let quarantined =
+        row.erased_at.is_none() && super::quarantine::holds(row.quarantine_state.as_deref());
     let message = match (row.status.as_str(), &row.error) {
         _ if row.erased_at.is_some() => "it was erased".into(),
         _ if quarantined => "it is in quarantine until a second person releases it".into(),

@@ -196,7 +196,8 @@ async fn accept(
         priority: form.priority.to_string(),
         version: executed.version,
         position: executed.position,
-        quarantine: quarantine.map(|objections| json!({"objections": objections, "quarantined_at": quarantined_at})),
+        quarantine: quarantine
+            .map(|objections| json!({"objections": objections, "quarantined_at": quarantined_at})),
         accepted_risks,
     };
     let mut response = respond(Document::accepted(accepted), false);
