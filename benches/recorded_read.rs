@@ -17,7 +17,9 @@ use axum::http::Request;
 use kmrl_domain::PrivatePart;
 use kmrl_domain::command::Upload;
 use kmrl_domain::private::UploadedPrivate;
+use kmrl_domain::quarantine::Admission;
 use kmrl_domain::values::{Blob, Priority};
+use kmrl_gateway::adapters::extraction_child::ExtractionChild;
 use kmrl_gateway::adapters::local_blobs::LocalBlobs;
 use kmrl_gateway::adapters::nats;
 use kmrl_gateway::adapters::nats_queue::NatsQueue;
@@ -26,6 +28,7 @@ use kmrl_gateway::audit::AccessRecorder;
 use kmrl_gateway::commands::{CommandOptions, Commands};
 use kmrl_gateway::config::{Reader, Secret, Settings};
 use kmrl_gateway::dead_letters::DeadLetters;
+use kmrl_gateway::door::Door;
 use kmrl_gateway::engines::Nats;
 use kmrl_gateway::event_store::PostgresEventStore;
 use kmrl_gateway::evidence::Evidence;
@@ -128,6 +131,7 @@ async fn upload(commands: &Commands) -> Uuid {
         priority: Priority::Normal,
         duplicate_of: None,
         private: private.digest(),
+        admission: Admission::default(),
         at: SystemClock.now(),
     };
     let (id, options) = (SystemIds.new_id(), CommandOptions::default());
@@ -183,6 +187,7 @@ async fn state(
             read: read.clone(),
             blobs: Arc::clone(&blobs),
             queue,
+            scanner: None,
             roles: vec!["api".into()],
         }),
         log,
@@ -196,6 +201,11 @@ async fn state(
         approver: None,
         key: Secret::new(KEY.into()),
         upload: settings.upload,
+        door: Door::new(
+            settings.door,
+            Arc::new(ExtractionChild::new(settings.jobs.extraction_memory).unwrap()),
+            None,
+        ),
         min_position_wait: settings.http.min_position_wait,
     })
 }

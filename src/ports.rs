@@ -5,13 +5,14 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use kmrl_domain::values::{Attempt, FailureReason, Priority};
+use kmrl_extraction::inspect::{InspectLimits, Inspection};
 use kmrl_extraction::{ExtractError, Extraction, PageProgress};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -382,4 +383,71 @@ impl ExtractFailure {
     pub const fn may_be_retried(&self) -> bool {
         matches!(self, Self::Crashed { .. } | Self::OutOfMemory | Self::Io(_))
     }
+}
+
+/// Finds out what a file is and carries, where it can do no harm.
+#[async_trait]
+pub trait Inspector: Send + Sync + 'static {
+    /// Inspect one file. [`ExtractFailure::Io`] is the inspector's own failure; every other one is
+    /// the file's doing.
+    async fn inspect(&self, input: InspectRequest) -> Result<Inspection, ExtractFailure>;
+}
+
+/// The file to inspect, and for how long.
+#[derive(Clone, Debug)]
+pub struct InspectRequest {
+    /// The file with its bytes.
+    pub path: PathBuf,
+    /// The name that its sender gave it.
+    pub file_name: String,
+    /// The media type that its sender declared; empty when there was none.
+    pub content_type: String,
+    /// The bounds of what is looked at.
+    pub limits: InspectLimits,
+    /// After this it is killed.
+    pub within: Duration,
+}
+
+/// Tells files that are known to be harmful.
+#[async_trait]
+pub trait Scanner: Send + Sync + 'static {
+    /// Scan one file of this size.
+    async fn scan(&self, path: &Path, size: u64) -> Result<Scan, ScanError>;
+
+    /// One real round trip, to tell whether the scanner can be used.
+    async fn probe(&self) -> Result<(), ScanError>;
+}
+
+/// What a scanner says of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// All of it was scanned, and nothing was found.
+    Clean,
+    /// It is known to be harmful.
+    Found {
+        /// What it is known as.
+        signature: String,
+    },
+    /// It is beyond the scanner's limits: nothing was found in what was scanned.
+    NotWhole,
+}
+
+/// Why a scanner said nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// It could not be reached or took too long.
+    #[error("the virus scanner could not be reached: {operation}")]
+    Unreachable {
+        /// What was being done.
+        operation: &'static str,
+        /// What went wrong.
+        #[source]
+        source: BoxError,
+    },
+    /// Its answer says neither yes nor no.
+    #[error("the virus scanner answered `{answer}`")]
+    Answer {
+        /// What it said.
+        answer: String,
+    },
 }

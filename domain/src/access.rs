@@ -43,6 +43,10 @@ pub const ACTIONS: &[&str] = &[
     "approve_erasure",
     "reject_erasure",
     "erasures",
+    "request_release",
+    "approve_release",
+    "reject_release",
+    "destroy_quarantined",
     "commands",
     "list",
     "view",
@@ -311,6 +315,9 @@ pub fn action_of_event(event_type: &str) -> String {
         "ErasureRequested" => "request_erasure".into(),
         "ErasureRejected" => "reject_erasure".into(),
         "Erased" => "approve_erasure".into(),
+        "QuarantineReleaseRequested" => "request_release".into(),
+        "QuarantineReleaseRejected" => "reject_release".into(),
+        "QuarantineReleased" => "approve_release".into(),
         other => snake_case(other),
     }
 }

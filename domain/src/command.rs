@@ -1,6 +1,7 @@
 //! What can be asked of a document. Time, ids and worker names come in with the command.
 
 use crate::private::PrivateDigest;
+use crate::quarantine::Admission;
 use crate::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -36,6 +37,14 @@ pub enum DocumentCommand {
     RejectErasure(RejectErasure),
     /// Note that the content is gone.
     RecordDestruction(RecordDestruction),
+    /// Ask for its release from quarantine.
+    RequestRelease(RequestRelease),
+    /// Approve that, as another person.
+    ApproveRelease(ApproveRelease),
+    /// Refuse that.
+    RejectRelease(RejectRelease),
+    /// Ask for what is in quarantine to be destroyed: an erasure.
+    DestroyQuarantined(RequestErasure),
 }
 
 /// See [`DocumentCommand::Upload`].
@@ -53,6 +62,8 @@ pub struct Upload {
     pub duplicate_of: Option<Uuid>,
     /// Commitment to file name, metadata and uploader's name.
     pub private: PrivateDigest,
+    /// What the door found in it.
+    pub admission: Admission,
     /// Now.
     pub at: OffsetDateTime,
 }
@@ -233,6 +244,37 @@ pub struct RecordDestruction {
     pub objects_removed: u32,
     /// Objects that another document needs.
     pub objects_kept: u32,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::RequestRelease`].
+#[derive(Clone, Debug)]
+pub struct RequestRelease {
+    /// Why. Must say something.
+    pub reason: String,
+    /// Who asks.
+    pub by: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::ApproveRelease`].
+#[derive(Clone, Debug)]
+pub struct ApproveRelease {
+    /// Who approves.
+    pub by: String,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::RejectRelease`].
+#[derive(Clone, Debug)]
+pub struct RejectRelease {
+    /// Why. Must say something.
+    pub reason: String,
+    /// Who rejects.
+    pub by: String,
     /// Now.
     pub at: OffsetDateTime,
 }

@@ -1,7 +1,9 @@
 //! The decisions, one a file: state and command in, an event, nothing, or a refusal out.
 
 mod approve_erasure;
+mod approve_release;
 mod correct;
+mod destroy_quarantined;
 mod expire_retention;
 mod place_legal_hold;
 mod reason;
@@ -9,8 +11,10 @@ mod record_destruction;
 mod record_extraction;
 mod record_failure;
 mod reject_erasure;
+mod reject_release;
 mod release_legal_hold;
 mod request_erasure;
+mod request_release;
 mod request_reprocessing;
 mod start_processing;
 #[cfg(test)]
@@ -23,6 +27,7 @@ pub use place_legal_hold::{LegalHoldRefusal, LegalHolds, MAX_MATTER};
 pub use reason::MAX_REASON;
 pub use record_extraction::{OutcomeRefusal, standing};
 pub use request_erasure::ErasureRefusal;
+pub use request_release::QuarantineRefusal;
 pub use request_reprocessing::ReprocessingRefusal;
 pub use start_processing::StartRefusal;
 pub use upload::UploadRefusal;
@@ -62,27 +67,31 @@ pub enum Refusal {
     /// A step of an erasure was refused.
     #[error(transparent)]
     Erasure(#[from] ErasureRefusal),
+    /// A step of a quarantine was refused.
+    #[error(transparent)]
+    Quarantine(#[from] QuarantineRefusal),
     /// The document was erased: nothing can be done with it any more.
     #[error("the document was erased")]
     Erased,
 }
 
-/// Decides what a command does: at most one event; none when it is already so.
+/// Decides what a command does: one event, none when it is already so, and of an upload also what
+/// the door found.
 ///
 /// # Errors
 /// A [`Refusal`] when the rules forbid it.
 pub fn decide(
     document: &Document,
     command: DocumentCommand,
-) -> Result<Option<DocumentEvent>, Refusal> {
+) -> Result<Vec<DocumentEvent>, Refusal> {
     if !document.uploaded && !matches!(command, DocumentCommand::Upload(_)) {
         return Err(Refusal::Unknown);
     }
     if document.erased && !matches!(command, DocumentCommand::RecordDestruction(_)) {
         return Err(Refusal::Erased);
     }
-    Ok(match command {
-        DocumentCommand::Upload(c) => upload::decide(document, c)?,
+    let event = match command {
+        DocumentCommand::Upload(c) => return Ok(upload::decide(document, c)?),
         DocumentCommand::StartProcessing(c) => start_processing::decide(document, c)?,
         DocumentCommand::RecordExtraction(c) => record_extraction::decide(document, c)?,
         DocumentCommand::RecordFailure(c) => record_failure::decide(document, c)?,
@@ -96,5 +105,10 @@ pub fn decide(
         DocumentCommand::ApproveErasure(c) => approve_erasure::decide(document, c)?,
         DocumentCommand::RejectErasure(c) => reject_erasure::decide(document, c)?,
         DocumentCommand::RecordDestruction(c) => record_destruction::decide(document, &c)?,
-    })
+        DocumentCommand::RequestRelease(c) => request_release::decide(document, c)?,
+        DocumentCommand::ApproveRelease(c) => approve_release::decide(document, c)?,
+        DocumentCommand::RejectRelease(c) => reject_release::decide(document, c)?,
+        DocumentCommand::DestroyQuarantined(c) => destroy_quarantined::decide(document, c)?,
+    };
+    Ok(event.into_iter().collect())
 }

@@ -5,7 +5,7 @@
 use crate::command::DocumentCommand;
 use crate::decide::{self, Refusal};
 use crate::event::DocumentEvent;
-use crate::values::{Attempt, Status};
+use crate::values::{Attempt, Priority, Status};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,26 @@ pub struct Document {
     pub erased: bool,
     /// Its content is gone from everywhere.
     pub destroyed: bool,
+    /// How urgent its processing was when it came in.
+    pub priority: Priority,
+    /// It is in quarantine.
+    pub quarantine: Option<Quarantine>,
+}
+
+/// The state of a quarantine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// The request to release that waits for a second person.
+    pub release: Option<PendingRelease>,
+}
+
+/// A request to release that waits for a second person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PendingRelease {
+    /// Why.
+    pub reason: String,
+    /// Who asked.
+    pub requested_by: String,
 }
 
 /// A request to erase that waits for a second person.
@@ -73,7 +93,7 @@ impl Aggregate for Document {
         (): &Self::Services,
         sink: &EventSink<Self>,
     ) -> Result<(), Refusal> {
-        if let Some(event) = decide::decide(self, command)? {
+        for event in decide::decide(self, command)? {
             sink.write(event, self).await;
         }
         Ok(())
@@ -81,8 +101,9 @@ impl Aggregate for Document {
 
     fn apply(&mut self, event: DocumentEvent) {
         match event {
-            DocumentEvent::Uploaded(_) => {
+            DocumentEvent::Uploaded(e) => {
                 self.uploaded = true;
+                self.priority = e.priority;
                 self.status = Status::Queued;
                 self.current = Attempt { run: 1, attempt: 0 };
             }
@@ -132,6 +153,26 @@ impl Aggregate for Document {
             DocumentEvent::ErasureRejected(_) => self.erasure = None,
             DocumentEvent::Erased(_) => (self.erased, self.erasure) = (true, None),
             DocumentEvent::ContentDestroyed(_) => self.destroyed = true,
+            DocumentEvent::Quarantined(_) => self.quarantine = Some(Quarantine::default()),
+            DocumentEvent::RisksAccepted(_) => {}
+            DocumentEvent::QuarantineReleaseRequested(e) => {
+                let release = Some(PendingRelease {
+                    reason: e.reason,
+                    requested_by: e.requested_by,
+                });
+                self.quarantine = Some(Quarantine { release });
+            }
+            DocumentEvent::QuarantineReleaseRejected(_) => {
+                self.quarantine = Some(Quarantine::default());
+            }
+            DocumentEvent::QuarantineReleased(e) => {
+                self.quarantine = None;
+                self.status = Status::Queued;
+                self.current = Attempt {
+                    run: e.run,
+                    attempt: 0,
+                };
+            }
         }
     }
 }

@@ -4,6 +4,10 @@
 //! [`crate::upcast`] and a golden file in `domain/goldens`; the old golden file stays for ever.
 
 use crate::private::PrivateDigest;
+pub use crate::quarantine::{
+    QuarantineReleaseRejected, QuarantineReleaseRequested, QuarantineReleased, Quarantined,
+    RisksAccepted,
+};
 use crate::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
@@ -42,6 +46,16 @@ pub enum DocumentEvent {
     Erased(Erased),
     /// The content was deleted wherever it was kept.
     ContentDestroyed(ContentDestroyed),
+    /// The door let it in, but into quarantine.
+    Quarantined(Quarantined),
+    /// The door found something that the policy accepts.
+    RisksAccepted(RisksAccepted),
+    /// Somebody asked for its release from quarantine.
+    QuarantineReleaseRequested(QuarantineReleaseRequested),
+    /// Somebody refused that request.
+    QuarantineReleaseRejected(QuarantineReleaseRejected),
+    /// A second person released it.
+    QuarantineReleased(QuarantineReleased),
 }
 
 /// See [`DocumentEvent::Uploaded`].
@@ -238,7 +252,7 @@ pub struct ContentDestroyed {
 
 impl DocumentEvent {
     /// The names of all event types.
-    pub const TYPES: [&'static str; 14] = [
+    pub const TYPES: [&'static str; 19] = [
         "Uploaded",
         "ProcessingStarted",
         "Extracted",
@@ -253,6 +267,11 @@ impl DocumentEvent {
         "ErasureRejected",
         "Erased",
         "ContentDestroyed",
+        "Quarantined",
+        "RisksAccepted",
+        "QuarantineReleaseRequested",
+        "QuarantineReleaseRejected",
+        "QuarantineReleased",
     ];
 
     /// The name of the event's type.
@@ -273,6 +292,11 @@ impl DocumentEvent {
             Self::ErasureRejected(_) => "ErasureRejected",
             Self::Erased(_) => "Erased",
             Self::ContentDestroyed(_) => "ContentDestroyed",
+            Self::Quarantined(_) => "Quarantined",
+            Self::RisksAccepted(_) => "RisksAccepted",
+            Self::QuarantineReleaseRequested(_) => "QuarantineReleaseRequested",
+            Self::QuarantineReleaseRejected(_) => "QuarantineReleaseRejected",
+            Self::QuarantineReleased(_) => "QuarantineReleased",
         }
     }
 }

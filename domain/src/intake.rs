@@ -4,6 +4,7 @@
 //! stream of its own. Nothing of the refused document itself is kept.
 
 use crate::private::PrivateDigest;
+use crate::quarantine::Objection;
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -19,6 +20,8 @@ pub struct UploadRefused {
     pub problem: String,
     /// One sentence for people.
     pub detail: String,
+    /// What the door objected to in the file; empty when the form itself was wrong.
+    pub objections: Vec<Objection>,
     /// The source that the sender named, when it is a known one.
     pub source: Option<String>,
     /// How many bytes had come in when it was refused.
@@ -35,6 +38,6 @@ impl DomainEvent for UploadRefused {
         "UploadRefused".into()
     }
     fn event_version(&self) -> String {
-        "1.0".into()
+        "2.0".into()
     }
 }

@@ -10,6 +10,7 @@ pub mod document;
 pub mod event;
 pub mod intake;
 pub mod private;
+pub mod quarantine;
 pub mod recorded;
 pub mod upcast;
 pub mod values;

@@ -9,6 +9,7 @@ use cqrs_es::DomainEvent;
 use cqrs_es::persist::SerializedEvent;
 use kmrl_domain::access::Outcome;
 use kmrl_domain::event::*;
+use kmrl_domain::quarantine::Objection;
 use kmrl_domain::upcast::{upcast, upcasters};
 use kmrl_domain::values::*;
 use kmrl_domain::{AccessRecord, AccessRecorded, DocumentEvent, PrivateDigest, UploadRefused};
@@ -131,10 +132,50 @@ fn samples_of_erasure() -> Vec<DocumentEvent> {
     ]
 }
 
+/// Quarantine.
+fn samples_of_quarantine() -> Vec<DocumentEvent> {
+    vec![
+        DocumentEvent::Quarantined(Quarantined {
+            objections: vec![objection()],
+            quarantined_at: WHEN,
+        }),
+        DocumentEvent::RisksAccepted(RisksAccepted {
+            objections: vec![objection()],
+            accepted_at: WHEN,
+        }),
+        DocumentEvent::QuarantineReleaseRequested(QuarantineReleaseRequested {
+            reason: "looked at by hand".into(),
+            requested_by: "key:admin".into(),
+            requested_at: WHEN,
+        }),
+        DocumentEvent::QuarantineReleaseRejected(QuarantineReleaseRejected {
+            reason: "not convinced".into(),
+            rejected_by: "key:approver".into(),
+            rejected_at: WHEN,
+        }),
+        DocumentEvent::QuarantineReleased(QuarantineReleased {
+            run: 2,
+            priority: Priority::Normal,
+            reason: "looked at by hand".into(),
+            requested_by: "key:admin".into(),
+            released_by: "key:approver".into(),
+            released_at: WHEN,
+        }),
+    ]
+}
+
+fn objection() -> Objection {
+    Objection {
+        code: "macros".into(),
+        detail: "the file carries a macro project".into(),
+    }
+}
+
 fn refused() -> UploadRefused {
     UploadRefused {
-        problem: "file-empty".into(),
-        detail: "The file has no bytes.".into(),
+        problem: "content-refused".into(),
+        detail: "The file carries something that is not taken in".into(),
+        objections: vec![objection()],
         source: Some("scan".into()),
         received: 0,
         private: Some(private()),
@@ -190,7 +231,7 @@ fn check(event: &impl DomainEvent) {
 
 #[test]
 fn current_events_are_written_as_their_golden_files() {
-    let events = [samples(), samples_of_erasure()].concat();
+    let events = [samples(), samples_of_erasure(), samples_of_quarantine()].concat();
     let types: BTreeSet<_> = events.iter().map(DocumentEvent::name).collect();
     assert_eq!(types, DocumentEvent::TYPES.into_iter().collect());
     events.iter().for_each(check);
@@ -227,5 +268,5 @@ fn every_golden_file_is_still_read() {
         }
         read += 1;
     }
-    assert!(read >= 16);
+    assert!(read >= 22);
 }

@@ -13,6 +13,7 @@ mod error;
 #[cfg(feature = "fixtures")]
 pub mod fixtures;
 mod format;
+pub mod inspect;
 mod isolate;
 mod language;
 mod limits;

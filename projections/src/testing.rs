@@ -3,10 +3,12 @@
 use kmrl_domain::access::{self, AccessRecord, AccessRecorded, Outcome};
 use kmrl_domain::event::{
     ContentDestroyed, Corrected, Erased, ErasureRejected, ErasureRequested, Extracted, Failed,
-    LegalHoldPlaced, LegalHoldReleased, ProcessingStarted, ReprocessingRequested, RetentionExpired,
-    Uploaded, Withdrawn,
+    LegalHoldPlaced, LegalHoldReleased, ProcessingStarted, QuarantineReleaseRejected,
+    QuarantineReleaseRequested, QuarantineReleased, Quarantined, ReprocessingRequested,
+    RetentionExpired, RisksAccepted, Uploaded, Withdrawn,
 };
 use kmrl_domain::private::{CorrectedPrivate, PrivateDigest, UploadedPrivate};
+use kmrl_domain::quarantine::Objection;
 use kmrl_domain::values::{Attempt, Blob, FailureReason, Priority, TextRef};
 use kmrl_domain::{DocumentEvent, RecordedEvent, intake};
 use serde_json::{Value, json};
@@ -243,6 +245,59 @@ pub(crate) fn destroyed() -> (DocumentEvent, Option<Value>) {
     (event, None)
 }
 
+fn objection(code: &str) -> Objection {
+    Objection {
+        code: code.into(),
+        detail: "the file carries something".into(),
+    }
+}
+
+pub(crate) fn quarantined() -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::Quarantined(Quarantined {
+        objections: vec![objection("macros")],
+        quarantined_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn risks_accepted() -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::RisksAccepted(RisksAccepted {
+        objections: vec![objection("javascript")],
+        accepted_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn release_requested() -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::QuarantineReleaseRequested(QuarantineReleaseRequested {
+        reason: "looked at by hand".into(),
+        requested_by: "key:admin".into(),
+        requested_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn release_rejected() -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::QuarantineReleaseRejected(QuarantineReleaseRejected {
+        reason: "not convinced".into(),
+        rejected_by: "key:approver".into(),
+        rejected_at: AT,
+    });
+    (event, None)
+}
+
+pub(crate) fn quarantine_released() -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::QuarantineReleased(QuarantineReleased {
+        run: 2,
+        priority: Priority::Normal,
+        reason: "looked at by hand".into(),
+        requested_by: "key:admin".into(),
+        released_by: "key:approver".into(),
+        released_at: AT,
+    });
+    (event, None)
+}
+
 /// A refused upload, as the only event of its stream.
 pub(crate) fn refused(position: i64) -> RecordedEvent {
     recorded(
@@ -253,6 +308,7 @@ pub(crate) fn refused(position: i64) -> RecordedEvent {
         "UploadRefused",
         json!({
             "type": "UploadRefused", "problem": "empty-file", "detail": "The file is empty.",
+            "objections": [{"code": "empty", "detail": "nothing in it"}],
             "source": "manual", "received": 0, "private": "sha256:00",
             "refused_at": "2026-01-02T03:04:05Z",
         }),

@@ -1,5 +1,6 @@
 //! What touches the world, behind the traits of [`crate::ports`].
 
+pub mod clamd;
 pub mod extraction_child;
 pub mod local_blobs;
 pub mod nats;

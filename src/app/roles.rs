@@ -1,8 +1,10 @@
 //! Makes each role out of the shared parts, and serves HTTP.
 
 use super::{AppError, Parts, Role, start};
+use crate::adapters::clamd::{Clamd, ClamdAddress};
 use crate::adapters::extraction_child::ExtractionChild;
-use crate::config::Secret;
+use crate::config::{ClamdPlace, Secret, Settings};
+use crate::door::Door;
 use crate::eraser::{Eraser, EraserSettings};
 use crate::evidence::Evidence;
 use crate::http::health::Health;
@@ -11,6 +13,7 @@ use crate::http::metrics::Metrics;
 use crate::http::router;
 use crate::http::state::{ApiState, Parts as ApiParts};
 use crate::notary::{LogTree, Notary};
+use crate::ports::Scanner;
 use crate::relay::{Relay, RelaySettings};
 use crate::spool::Spool;
 use crate::work::{WorkSettings, Worker};
@@ -111,6 +114,15 @@ pub(super) struct Server {
     shutdown: CancellationToken,
 }
 
+fn scanner(settings: &Settings) -> Option<Arc<dyn Scanner>> {
+    let clamd = settings.door.clamd.as_ref()?;
+    let address = match &clamd.address {
+        ClamdPlace::Tcp(place) => ClamdAddress::Tcp(place.clone()),
+        ClamdPlace::Unix(path) => ClamdAddress::Unix(path.clone()),
+    };
+    Some(Arc::new(Clamd::new(address, clamd.within, clamd.max_bytes)))
+}
+
 pub(super) async fn serve(
     parts: &Parts,
     roles: &[Role],
@@ -132,6 +144,10 @@ pub(super) async fn serve(
     )
     .await
     .map_err(start("starting the live hub"))?;
+    let inspector = ExtractionChild::new(parts.settings.jobs.extraction_memory)
+        .map_err(start("finding this program for inspection"))?;
+    // Only what takes documents in has to have it.
+    let scanner = scanner(&parts.settings).filter(|_| roles.contains(&Role::Api));
     let state = ApiState::new(ApiParts {
         commands: parts.commands.clone(),
         access: parts.access.clone(),
@@ -157,6 +173,7 @@ pub(super) async fn serve(
             read,
             blobs: Arc::clone(&parts.blobs),
             queue: Arc::clone(&parts.queue),
+            scanner: scanner.clone(),
             roles: roles
                 .iter()
                 .map(|r| format!("{r:?}").to_lowercase())
@@ -166,6 +183,7 @@ pub(super) async fn serve(
         key: key.clone(),
         approver: parts.settings.approver_key.clone(),
         upload: parts.settings.upload.clone(),
+        door: Door::new(parts.settings.door.clone(), Arc::new(inspector), scanner),
         min_position_wait: parts.settings.http.min_position_wait,
     });
     let router = if roles.contains(&Role::Api) {

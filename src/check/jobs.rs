@@ -9,14 +9,14 @@ const ENDED_EARLY: &str = "the job has ended but the run has not";
 const TWICE: &str = "the run has ended more than once";
 
 /// Runs as events tell of them, up to where the relay has come: who asked, and how often they
-/// ended. A withdrawn or erased document's run needs no ending.
+/// ended. A withdrawn or erased document's run needs no ending, and none that a quarantine stopped.
 const RUNS: &str = "WITH runs AS (
     SELECT position, aggregate_id::uuid AS document_id, recorded_at,
            CASE event_type WHEN 'Uploaded' THEN 1 ELSE (es_readable(payload) ->> 'run')::int END AS run,
            es_readable(payload) ->> 'priority' AS priority,
            coalesce(metadata ->> 'correlation_id', '') AS correlation_id,
            metadata ->> 'traceparent' AS traceparent
-    FROM events WHERE aggregate_type = 'document' AND event_type IN ('Uploaded', 'ReprocessingRequested')
+    FROM events WHERE aggregate_type = 'document' AND event_type IN ('Uploaded', 'ReprocessingRequested', 'QuarantineReleased')
       AND position <= (SELECT position FROM log_cursors WHERE name = 'relay')),
   endings AS (
     SELECT aggregate_id::uuid AS document_id, (es_readable(payload) ->> 'run')::int AS run, count(*) AS endings,
@@ -28,9 +28,13 @@ const RUNS: &str = "WITH runs AS (
   dropped AS (
     SELECT aggregate_id::uuid AS document_id FROM events
     WHERE aggregate_type = 'document' AND event_type IN ('Withdrawn', 'Erased')),
+  quarantined AS (
+    SELECT aggregate_id::uuid AS document_id FROM events
+    WHERE aggregate_type = 'document' AND event_type = 'Quarantined'),
   compared AS (
     SELECT r.*, coalesce(e.endings, 0) AS endings, e.has_failed, j.status,
-           r.document_id IN (SELECT document_id FROM dropped) AS is_dropped
+           r.document_id IN (SELECT document_id FROM dropped)
+             OR r.run = 1 AND r.document_id IN (SELECT document_id FROM quarantined) AS is_dropped
     FROM runs r LEFT JOIN endings e USING (document_id, run) LEFT JOIN jobs j ON j.id = r.position) ";
 
 const LOOKS: [(&str, &str); 4] = [

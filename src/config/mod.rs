@@ -2,6 +2,7 @@
 //!
 //! Owns names, defaults, meaning and checks. Starts nothing.
 
+mod door;
 mod flags;
 mod reader;
 mod retention;
@@ -9,6 +10,7 @@ mod secret;
 mod sections;
 mod table;
 
+pub use door::{ClamdPlace, ClamdSettings, DoorSettings, Policies, Policy};
 pub use flags::SettingFlags;
 pub use reader::{ConfigError, Origin, Reader};
 pub use retention::{RetentionRule, RetentionRules};
@@ -39,6 +41,8 @@ pub struct Settings {
     pub s3: Option<S3Settings>,
     /// What may be uploaded.
     pub upload: UploadSettings,
+    /// What the door lets in.
+    pub door: DoorSettings,
     /// How documents are worked on.
     pub jobs: JobSettings,
     /// Live subscribers.
@@ -73,6 +77,7 @@ impl Settings {
             nats: sections::nats(&mut r),
             s3: sections::s3(&mut r),
             upload: sections::upload(&mut r),
+            door: door::door(&mut r),
             jobs: sections::jobs(&mut r),
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
@@ -144,6 +149,10 @@ mod tests {
                 ("KMRL_RETENTION", "source=scan"),
                 ("KMRL_WORKERZ", "1"),
                 ("S3_ENDPOINT", "ftp://x"),
+                ("KMRL_DOOR_MACROS", "perhaps"),
+                ("KMRL_DOOR_TYPES", "pdf,.exe"),
+                ("KMRL_DOOR_MAX_BYTES", "txt"),
+                ("KMRL_CLAMD_ADDRESS", "127.0.0.1"),
             ],
         )
         .unwrap_err()
@@ -157,6 +166,10 @@ mod tests {
             "S3_ENDPOINT",
             "S3_BUCKET",
             "KMRL_JOBS_HARD_LIMIT",
+            "KMRL_DOOR_MACROS",
+            "KMRL_DOOR_TYPES",
+            "KMRL_DOOR_MAX_BYTES",
+            "KMRL_CLAMD_ADDRESS",
         ] {
             assert!(error.contains(part), "{part} is not in:\n{error}");
         }

@@ -21,7 +21,7 @@
 //! | `index.html` | the same for people |
 //! | `manifest.json` | what the pack is, with size and SHA-256 of each other file: [`Manifest`] |
 //!
-//! The first three are absent when the document was withdrawn or erased, the texts also while
+//! The first three are absent when the document was withdrawn or erased or is in quarantine, the texts also while
 //! there is none. The zip's comment is its seal: a signed note by the log's key over `sha256` of
 //! every byte before the comment. There are no other bytes, so none can be changed unseen.
 //!
@@ -138,6 +138,8 @@ pub enum Content {
     Included,
     /// The document was withdrawn: its content is not handed out.
     Withdrawn,
+    /// The document was in quarantine: its content is not handed out.
+    Quarantined,
     /// The document was erased: its content is no more.
     Erased,
 }
@@ -150,6 +152,8 @@ impl Content {
             .fold(Self::Included, |so_far, name| match (so_far, name) {
                 (_, "Erased") | (Self::Erased, _) => Self::Erased,
                 (_, "Withdrawn") => Self::Withdrawn,
+                (_, "Quarantined") => Self::Quarantined,
+                (Self::Quarantined, "QuarantineReleased") => Self::Included,
                 _ => so_far,
             })
     }

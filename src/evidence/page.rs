@@ -170,6 +170,9 @@ fn contents(manifest: &Manifest) -> &'static str {
         Content::Withdrawn => {
             "This document was withdrawn: the pack has its history, not its content."
         }
+        Content::Quarantined => {
+            "This document was in quarantine: the pack has its history, not its content."
+        }
         Content::Erased => {
             "This document was erased: the pack has its history; its content is no more."
         }

@@ -339,6 +339,7 @@ fn a_withdrawn_or_erased_document_has_a_pack_without_content() {
     for (name, content) in [
         ("Withdrawn", Content::Withdrawn),
         ("Erased", Content::Erased),
+        ("Quarantined", Content::Quarantined),
     ] {
         let mut parts = Parts::new();
         let entry = entry(7, "document", &ID.to_string(), 3, name, "{}".into());

@@ -5,6 +5,7 @@
 
 use std::io::{self, BufRead, Read};
 
+use kmrl_extraction::inspect::InspectLimits;
 use kmrl_extraction::{ExtractError, Input};
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +49,8 @@ impl Start {
 pub(crate) enum Task {
     /// Read its text; the answer is an [`Extraction`](kmrl_extraction::Extraction).
     Read,
-    /// Tell what it is; the answer is a [`Format`](kmrl_extraction::Format).
-    Inspect,
+    /// Tell what it is and carries; the answer is an [`Inspection`](kmrl_extraction::inspect::Inspection).
+    Inspect(InspectLimits),
 }
 
 /// What the child is handed. The bytes of the document follow.
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn long_names_keep_their_ending() {
         let name = format!("a\0{}.pdf", "ക".repeat(50_000));
-        let (arrived, _) = passed(&Handover::new(Task::Inspect, &name, &name, 0), b"");
+        let (arrived, _) = passed(&Handover::new(Task::Read, &name, &name, 0), b"");
         assert!(arrived.file_name.ends_with("ക.pdf"));
         assert_eq!(arrived.file_name.chars().count(), LONGEST_NAME);
     }

@@ -4,7 +4,8 @@
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
-use kmrl_extraction::{ExtractError, Limits, PageProgress, detect, extract};
+use kmrl_extraction::inspect::inspect;
+use kmrl_extraction::{ExtractError, Limits, PageProgress, extract};
 use serde::Serialize;
 
 use super::limits::asked_to_stop;
@@ -28,7 +29,7 @@ pub(super) fn perform() -> io::Result<()> {
             let read = extract(&input, &Limits::default(), &mut on_page);
             answer(&mut out, read)
         }
-        Task::Inspect => answer(&mut out, detect(&input)),
+        Task::Inspect(limits) => answer(&mut out, inspect(&input, &limits)),
     }
 }
 

@@ -47,6 +47,26 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
         "reject_erasure",
     ),
     ("GET", "/api/v1/erasures", "erasures"),
+    (
+        "POST",
+        "/api/v1/documents/{id}/quarantine/release",
+        "request_release",
+    ),
+    (
+        "POST",
+        "/api/v1/documents/{id}/quarantine/release/approve",
+        "approve_release",
+    ),
+    (
+        "POST",
+        "/api/v1/documents/{id}/quarantine/release/reject",
+        "reject_release",
+    ),
+    (
+        "POST",
+        "/api/v1/documents/{id}/quarantine/destroy",
+        "destroy_quarantined",
+    ),
     ("POST", "/api/v1/commands", "commands"),
     ("GET", "/api/v1/events", "events"),
     ("GET", "/api/v1/audit", "audit"),

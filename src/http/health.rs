@@ -5,7 +5,7 @@
 use super::problem::ProblemBody;
 use super::state::ApiState;
 use crate::event_store::EventLog;
-use crate::ports::{BlobStore, JobQueue};
+use crate::ports::{BlobStore, JobQueue, Scanner};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -31,6 +31,8 @@ pub struct Health {
     pub blobs: Arc<dyn BlobStore>,
     /// JetStream.
     pub queue: Arc<dyn JobQueue>,
+    /// The virus scanner, where there is one: without it nothing is taken in.
+    pub scanner: Option<Arc<dyn Scanner>>,
     /// The roles of this process.
     pub roles: Vec<String>,
 }
@@ -72,13 +74,20 @@ impl Health {
         let visible = async { self.read.visible_position().await.ok() };
         let blobs = async { self.blobs.probe().await.ok() };
         let queue = async { self.queue.probe().await.ok() };
-        let ((head, postgres), (visible, projections), (_, blobs), (_, queue)) = tokio::join!(
+        let scanner = async {
+            let scanner = self.scanner.as_ref()?;
+            let ping = async { scanner.probe().await.ok() };
+            Some(probe("clamd", true, ping).await.1)
+        };
+        let ((head, postgres), (visible, projections), (_, blobs), (_, queue), scanner) = tokio::join!(
             probe("postgresql", true, head),
             probe("projections", true, visible),
             probe("object_store", true, blobs),
             probe("jetstream", false, queue),
+            scanner,
         );
-        let components = vec![postgres, projections, blobs, queue];
+        let mut components = vec![postgres, projections, blobs, queue];
+        components.extend(scanner);
         let down = |required: bool| {
             components
                 .iter()

@@ -14,7 +14,10 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kmrl_domain::Refusal;
-use kmrl_domain::decide::{CorrectRefusal, ErasureRefusal, LegalHoldRefusal, WithdrawRefusal};
+use kmrl_domain::decide::{
+    CorrectRefusal, ErasureRefusal, LegalHoldRefusal, QuarantineRefusal, ReprocessingRefusal,
+    WithdrawRefusal,
+};
 use kmrl_projections::ProjectionError;
 use kmrl_projections::query::QueryError;
 use serde::Serialize;
@@ -59,6 +62,16 @@ problems! {
     FileEmpty = 400 "file-empty" "The file has no bytes";
     TooManyFiles = 400 "too-many-files" "An upload takes one file";
     FileNameInvalid = 400 "file-name-invalid" "The file name cannot be used";
+    FileTypeNotAllowed = 415 "file-type-not-allowed" "Files of this type are not taken in";
+    FileTypeMismatch = 422 "file-type-mismatch" "Name, declared type and content of the file disagree";
+    FilePolyglot = 422 "file-polyglot" "The file is of several types at once";
+    ArchiveBomb = 422 "archive-bomb" "The file unpacks beyond the limits";
+    PixelBomb = 422 "pixel-bomb" "The picture is larger than allowed when it is unpacked";
+    ExecutableContent = 422 "executable-content" "The file holds a program";
+    ActiveContent = 422 "active-content" "The file holds macros, scripts or actions that are not taken in";
+    ContentUninspectable = 422 "content-uninspectable" "The file cannot be inspected";
+    MalwareFound = 422 "malware-found" "The file is known to be harmful";
+    InspectorUnavailable = 503 "inspector-unavailable" "The file cannot be inspected now";
     FileTooLarge = 413 "file-too-large" "The file is larger than allowed";
     SourceMissing = 400 "source-missing" "The form has no source";
     SourceUnknown = 400 "source-unknown" "The source is not one of those configured";
@@ -89,6 +102,10 @@ problems! {
     DocumentNotFound = 404 "document-not-found" "There is no such document";
     DeadLetterNotFound = 404 "dead-letter-not-found" "There is no such dead letter";
     DocumentWithdrawn = 410 "document-withdrawn" "The document was withdrawn";
+    DocumentQuarantined = 403 "quarantined" "The document is in quarantine";
+    NotQuarantined = 409 "not-quarantined" "The document is not in quarantine";
+    ReleaseNotRequested = 409 "release-not-requested" "No release from quarantine is requested";
+    ReleaseAlreadyRequested = 409 "release-already-requested" "The release waits for another person already";
     DocumentErased = 410 "erased" "The document was erased";
     LegalHold = 409 "legal-hold" "A legal hold forbids it";
     LegalHoldNotFound = 404 "legal-hold-not-found" "The matter does not hold the document";
@@ -248,7 +265,12 @@ impl From<Refusal> for Problem {
             Refusal::Correct(CorrectRefusal::Nothing | CorrectRefusal::Value { .. })
             | Refusal::Withdraw(WithdrawRefusal::Reason)
             | Refusal::LegalHold(LegalHoldRefusal::Matter | LegalHoldRefusal::Reason)
-            | Refusal::Erasure(ErasureRefusal::Reason) => ProblemType::CommandInvalid,
+            | Refusal::Erasure(ErasureRefusal::Reason)
+            | Refusal::Quarantine(QuarantineRefusal::Reason) => ProblemType::CommandInvalid,
+            Refusal::Reprocessing(ReprocessingRefusal::Quarantined) => {
+                ProblemType::DocumentQuarantined
+            }
+            Refusal::Quarantine(refusal) => of_quarantine(refusal),
             Refusal::Erased => ProblemType::DocumentErased,
             Refusal::Withdraw(WithdrawRefusal::Held(_))
             | Refusal::Erasure(ErasureRefusal::Held(_)) => ProblemType::LegalHold,
@@ -263,6 +285,20 @@ impl From<Refusal> for Problem {
             _ => ProblemType::CommandRefused,
         };
         Self::new(kind).detail(refusal.to_string())
+    }
+}
+
+fn of_quarantine(refusal: &QuarantineRefusal) -> ProblemType {
+    match refusal {
+        QuarantineRefusal::Reason => ProblemType::CommandInvalid,
+        QuarantineRefusal::NotQuarantined => ProblemType::NotQuarantined,
+        QuarantineRefusal::Withdrawn => ProblemType::CommandRefused,
+        QuarantineRefusal::AlreadyRequested { .. } => ProblemType::ReleaseAlreadyRequested,
+        QuarantineRefusal::ErasureWaits { .. } => ProblemType::ErasureAlreadyRequested,
+        QuarantineRefusal::NotRequested => ProblemType::ReleaseNotRequested,
+        QuarantineRefusal::SamePerson { .. } | QuarantineRefusal::NoPerson => {
+            ProblemType::SecondPersonRequired
+        }
     }
 }
 

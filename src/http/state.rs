@@ -7,6 +7,7 @@ use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, UploadSettings};
 use crate::dead_letters::DeadLetters;
+use crate::door::Door;
 use crate::event_store::EventLog;
 use crate::evidence::Evidence;
 use crate::notary::LogTree;
@@ -63,6 +64,8 @@ pub struct Parts {
     pub approver: Option<Secret>,
     /// What may be uploaded.
     pub upload: UploadSettings,
+    /// Whether a file is let in.
+    pub door: Door,
     /// Longest wait for `min_position`.
     pub min_position_wait: Duration,
 }

@@ -24,6 +24,8 @@ struct Changes {
     outcomes: HashMap<(Uuid, u32), RunOutcome>,
     /// Withdrawn or erased: nothing of them is worked on any more.
     gone: Vec<Uuid>,
+    /// In quarantine: the run that their upload opened is not worked on. A release opens another.
+    held: Vec<Uuid>,
 }
 
 struct NewJob {
@@ -83,6 +85,10 @@ impl Changes {
                 self.outcomes.insert((document_id, e.attempt.run), outcome);
             }
             DocumentEvent::Withdrawn(_) | DocumentEvent::Erased(_) => self.gone.push(document_id),
+            DocumentEvent::QuarantineReleased(e) => {
+                self.add(event, document_id, e.run, e.priority);
+            }
+            DocumentEvent::Quarantined(_) => self.held.push(document_id),
             DocumentEvent::ProcessingStarted(_)
             | DocumentEvent::Corrected(_)
             | DocumentEvent::LegalHoldPlaced(_)
@@ -90,7 +96,10 @@ impl Changes {
             | DocumentEvent::RetentionExpired(_)
             | DocumentEvent::ErasureRequested(_)
             | DocumentEvent::ErasureRejected(_)
-            | DocumentEvent::ContentDestroyed(_) => {}
+            | DocumentEvent::ContentDestroyed(_)
+            | DocumentEvent::RisksAccepted(_)
+            | DocumentEvent::QuarantineReleaseRequested(_)
+            | DocumentEvent::QuarantineReleaseRejected(_) => {}
         }
         Ok(())
     }
@@ -155,6 +164,17 @@ async fn write(tx: &mut Transaction<'_, Postgres>, changes: &Changes) -> Result<
     insert(tx, &changes.new).await?;
     finish(tx, &changes.outcomes).await?;
     put_off(tx, &changes.outcomes).await?;
+    if !changes.held.is_empty() {
+        // Where a batch ended between an upload and its quarantine, the job is there already; a
+        // worker that has it cannot start.
+        sqlx::query(
+            "UPDATE jobs SET status = 'cancelled', lease_until = NULL
+             WHERE document_id = ANY($1) AND run = 1 AND status IN ('queued', 'running')",
+        )
+        .bind(&changes.held)
+        .execute(&mut **tx)
+        .await?;
+    }
     if !changes.gone.is_empty() {
         sqlx::query(
             "UPDATE jobs SET status = 'cancelled', lease_until = NULL

@@ -275,6 +275,7 @@ async fn a_refused_upload_is_a_fact_of_its_own() {
     let refused = UploadRefused {
         problem: "empty-file".into(),
         detail: "the file is empty".into(),
+        objections: Vec::new(),
         source: None,
         received: 0,
         private: Some(private().digest()),

@@ -3,6 +3,7 @@
 use crate::support::{self, TestDatabase};
 use kmrl_domain::command::Upload;
 use kmrl_domain::event::{ReprocessingRequested, Uploaded, Withdrawn};
+use kmrl_domain::quarantine::Admission;
 use kmrl_domain::values::{Blob, Priority};
 use kmrl_domain::{DocumentEvent, PrivateDigest, PrivatePart};
 use kmrl_gateway::event_store::{
@@ -68,6 +69,7 @@ pub fn upload(sha256: &str) -> Upload {
         priority: Priority::Normal,
         duplicate_of: None,
         private: private().digest(),
+        admission: Admission::default(),
         at: AT,
     }
 }

@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kmrl_extraction::inspect::{InspectLimits, Risk};
 use kmrl_extraction::{Format, PageProgress};
 use kmrl_gateway::adapters::extraction_child::ExtractionChild;
-use kmrl_gateway::ports::{ExtractFailure, ExtractRequest, Extractor};
+use kmrl_gateway::ports::{ExtractFailure, ExtractRequest, Extractor, InspectRequest, Inspector};
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
@@ -68,13 +69,24 @@ async fn the_program_reads_a_text_file() {
 }
 
 #[tokio::test]
-async fn the_program_tells_what_a_file_is() {
+async fn the_program_tells_what_a_file_is_and_carries() {
     let file = document(b"%PDF-1.7\nwhatever follows");
-    let format = program(MEMORY)
-        .inspect(&request(file.path(), "plan.txt"))
-        .await
-        .unwrap();
-    assert_eq!(format, Format::Pdf);
+    let asked = InspectRequest {
+        path: file.path().into(),
+        file_name: "plan.txt".into(),
+        content_type: String::new(),
+        limits: InspectLimits::default(),
+        within: Duration::from_secs(30),
+    };
+    let inspection = program(MEMORY).inspect(asked.clone()).await.unwrap();
+    assert_eq!(inspection.format, Some(Format::Pdf));
+    assert!(inspection.has(Risk::TypeMismatch));
+    // One that ends without an answer is the file's doing, one that is not there is not.
+    let crashed = stand_in().inspect(asked.clone()).await.unwrap_err();
+    assert!(!matches!(crashed, ExtractFailure::Io(_)), "{crashed:?}");
+    let missing = ExtractionChild::with_program("/nowhere/program".into(), MEMORY);
+    let missing = missing.inspect(asked).await.unwrap_err();
+    assert!(matches!(missing, ExtractFailure::Io(_)), "{missing:?}");
 }
 
 #[tokio::test]

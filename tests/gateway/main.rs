@@ -7,6 +7,7 @@ mod backup;
 mod bad_input;
 mod check;
 mod command_line;
+mod door;
 mod erasure;
 mod evidence;
 mod faults;

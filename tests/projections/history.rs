@@ -145,6 +145,7 @@ pub fn refused(number: u32) -> New {
     let refused = UploadRefused {
         problem: "empty-file".into(),
         detail: "The file is empty.".into(),
+        objections: Vec::new(),
         source: Some("manual".into()),
         received: 0,
         private: Some(digest()),

@@ -10,6 +10,7 @@
     reason = "each test program uses a part of this, and a test may panic"
 )]
 
+pub mod clamd;
 pub mod gateway;
 pub mod messages;
 pub mod proxy;

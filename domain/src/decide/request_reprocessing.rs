@@ -10,6 +10,9 @@ pub enum ReprocessingRefusal {
     /// The document was withdrawn.
     #[error("the document was withdrawn")]
     Withdrawn,
+    /// The document is in quarantine.
+    #[error("the document is in quarantine")]
+    Quarantined,
     /// It waits or is under way already.
     #[error("the document is still being processed")]
     StillProcessing,
@@ -21,6 +24,9 @@ pub(super) fn decide(
 ) -> Result<Option<DocumentEvent>, ReprocessingRefusal> {
     if document.withdrawn {
         return Err(ReprocessingRefusal::Withdrawn);
+    }
+    if document.quarantine.is_some() {
+        return Err(ReprocessingRefusal::Quarantined);
     }
     if !document.is_finished() {
         return Err(ReprocessingRefusal::StillProcessing);

@@ -11,6 +11,9 @@ pub enum StartRefusal {
     /// The document was withdrawn.
     #[error("the document was withdrawn")]
     Withdrawn,
+    /// The document is in quarantine.
+    #[error("the document is in quarantine")]
+    Quarantined,
     /// The run has its outcome.
     #[error("{attempt} is asked for, but its run has its outcome")]
     Finished {
@@ -34,6 +37,9 @@ pub(super) fn decide(
     let (attempt, current) = (c.attempt, document.current);
     if document.withdrawn {
         return Err(StartRefusal::Withdrawn);
+    }
+    if document.quarantine.is_some() {
+        return Err(StartRefusal::Quarantined);
     }
     if attempt.run != current.run || attempt <= current {
         return Err(StartRefusal::Superseded { attempt, current });

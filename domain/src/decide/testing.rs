@@ -4,6 +4,7 @@ use crate::command::{DocumentCommand, RetryPolicy};
 use crate::document::Document;
 use crate::event::*;
 use crate::private::PrivateDigest;
+use crate::quarantine::Objection;
 use crate::values::*;
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 use time::{Duration, OffsetDateTime};
@@ -151,6 +152,54 @@ pub(crate) fn erased(requested_by: &str, approved_by: &str) -> DocumentEvent {
         requested_by: requested_by.into(),
         approved_by: approved_by.into(),
         erased_at: at(10),
+    })
+}
+
+pub(crate) fn objection(code: &str) -> Objection {
+    Objection {
+        code: code.into(),
+        detail: "the file carries something".into(),
+    }
+}
+
+pub(crate) fn quarantined(code: &str) -> DocumentEvent {
+    DocumentEvent::Quarantined(Quarantined {
+        objections: vec![objection(code)],
+        quarantined_at: at(0),
+    })
+}
+
+pub(crate) fn risks_accepted(code: &str) -> DocumentEvent {
+    DocumentEvent::RisksAccepted(RisksAccepted {
+        objections: vec![objection(code)],
+        accepted_at: at(0),
+    })
+}
+
+pub(crate) fn release_requested(by: &str) -> DocumentEvent {
+    DocumentEvent::QuarantineReleaseRequested(QuarantineReleaseRequested {
+        reason: "looked at by hand".into(),
+        requested_by: by.into(),
+        requested_at: at(9),
+    })
+}
+
+pub(crate) fn release_rejected(by: &str) -> DocumentEvent {
+    DocumentEvent::QuarantineReleaseRejected(QuarantineReleaseRejected {
+        reason: "not convinced".into(),
+        rejected_by: by.into(),
+        rejected_at: at(10),
+    })
+}
+
+pub(crate) fn quarantine_released(requested_by: &str, released_by: &str) -> DocumentEvent {
+    DocumentEvent::QuarantineReleased(QuarantineReleased {
+        run: 2,
+        priority: Priority::Normal,
+        reason: "looked at by hand".into(),
+        requested_by: requested_by.into(),
+        released_by: released_by.into(),
+        released_at: at(10),
     })
 }
 

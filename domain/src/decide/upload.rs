@@ -1,8 +1,10 @@
-//! May a document be taken in? Once, under an id of its own.
+//! May a document be taken in? Once, under an id of its own; with what the door found in it, so
+//! that nothing can come between the document and its quarantine.
 
 use crate::command::Upload;
 use crate::document::Document;
-use crate::event::{DocumentEvent, Uploaded};
+use crate::event::{DocumentEvent, Quarantined, RisksAccepted, Uploaded};
+use crate::quarantine::Admission;
 
 /// Why an upload was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,14 +14,11 @@ pub enum UploadRefusal {
     AlreadyUploaded,
 }
 
-pub(super) fn decide(
-    document: &Document,
-    c: Upload,
-) -> Result<Option<DocumentEvent>, UploadRefusal> {
+pub(super) fn decide(document: &Document, c: Upload) -> Result<Vec<DocumentEvent>, UploadRefusal> {
     if document.uploaded {
         return Err(UploadRefusal::AlreadyUploaded);
     }
-    Ok(Some(DocumentEvent::Uploaded(Uploaded {
+    let mut events = vec![DocumentEvent::Uploaded(Uploaded {
         blob: c.blob,
         content_type: c.content_type,
         source: c.source,
@@ -27,7 +26,24 @@ pub(super) fn decide(
         duplicate_of: c.duplicate_of,
         private: c.private,
         uploaded_at: c.at,
-    })))
+    })];
+    let Admission {
+        quarantine,
+        accepted,
+    } = c.admission;
+    if !accepted.is_empty() {
+        events.push(DocumentEvent::RisksAccepted(RisksAccepted {
+            objections: accepted,
+            accepted_at: c.at,
+        }));
+    }
+    if !quarantine.is_empty() {
+        events.push(DocumentEvent::Quarantined(Quarantined {
+            objections: quarantine,
+            quarantined_at: c.at,
+        }));
+    }
+    Ok(events)
 }
 
 #[cfg(test)]
@@ -38,6 +54,10 @@ mod tests {
     use crate::values::{Blob, Priority};
 
     fn upload() -> DocumentCommand {
+        admitted(Admission::default())
+    }
+
+    fn admitted(admission: Admission) -> DocumentCommand {
         DocumentCommand::Upload(Upload {
             blob: Blob {
                 key: "sha256/ab".into(),
@@ -49,6 +69,7 @@ mod tests {
             priority: Priority::Normal,
             duplicate_of: None,
             private: digest(),
+            admission,
             at: at(0),
         })
     }
@@ -58,6 +79,21 @@ mod tests {
         given(vec![])
             .when(upload())
             .then_expect_events(vec![uploaded()]);
+    }
+
+    #[test]
+    fn what_the_door_found_comes_with_it() {
+        let admission = Admission {
+            quarantine: vec![objection("macros")],
+            accepted: vec![objection("javascript")],
+        };
+        given(vec![])
+            .when(admitted(admission))
+            .then_expect_events(vec![
+                uploaded(),
+                risks_accepted("javascript"),
+                quarantined("macros"),
+            ]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::batch::Texts;
 use crate::counters::Moves;
 use crate::fold::{self, Evolve, Rejected, Unfit, amount, storable};
 use crate::model::Model;
-use crate::models::{erasure, texts};
+use crate::models::{erasure, quarantine, texts};
 use crate::rows::{self, Keyed, row};
 use async_trait::async_trait;
 use kmrl_domain::event::{Corrected, Erased, Extracted, Failed, ProcessingStarted, Uploaded};
@@ -62,6 +62,9 @@ row! {
         erasure: Option<String> => "jsonb",
         erasure_position: Option<i64> => "bigint",
         erased_at: Option<OffsetDateTime> => "timestamptz",
+        quarantine_state: Option<String> => "text",
+        quarantine: Option<String> => "jsonb",
+        accepted_risks: Option<String> => "jsonb",
     }
 }
 
@@ -126,6 +129,24 @@ impl Evolve for Document {
             DocumentEvent::ContentDestroyed(e) => {
                 new.erasing(recorded, erasure::DONE, |was| was.destroyed(&e))?;
             }
+            DocumentEvent::Quarantined(e) => {
+                new.in_quarantine(quarantine::QUARANTINED, |_| quarantine::begun(e))?;
+            }
+            DocumentEvent::RisksAccepted(e) => {
+                let shown: Vec<_> = e.objections.into_iter().map(quarantine::shown).collect();
+                new.accepted_risks = Some(json(&shown)?);
+            }
+            DocumentEvent::QuarantineReleaseRequested(e) => {
+                new.in_quarantine(quarantine::RELEASE_REQUESTED, |was| was.requested(e))?;
+            }
+            DocumentEvent::QuarantineReleaseRejected(e) => {
+                new.in_quarantine(quarantine::QUARANTINED, |was| was.rejected(e))?;
+            }
+            DocumentEvent::QuarantineReleased(e) => {
+                new.status = Status::Queued.as_str().into();
+                (new.run, new.attempt) = (e.run.into(), 0);
+                new.in_quarantine(quarantine::RELEASED, |was| was.released(e))?;
+            }
         }
         new.version = recorded.sequence;
         new.position = recorded.position;
@@ -174,6 +195,9 @@ impl Document {
             erasure: None,
             erasure_position: None,
             erased_at: None,
+            quarantine_state: None,
+            quarantine: None,
+            accepted_risks: None,
         })
     }
 
@@ -234,6 +258,18 @@ impl Document {
         self.erasure = Some(step(before).written()?);
         self.erasure_state = Some(state.into());
         self.erasure_position = Some(recorded.position);
+        Ok(())
+    }
+
+    /// A step of a quarantine: where it is now, and what is known of it.
+    fn in_quarantine(
+        &mut self,
+        state: &str,
+        step: impl FnOnce(quarantine::Quarantine) -> quarantine::Quarantine,
+    ) -> Result<(), Unfit> {
+        let before = quarantine::Quarantine::read(self.quarantine.as_deref())?;
+        self.quarantine = Some(json(&step(before))?);
+        self.quarantine_state = Some(state.into());
         Ok(())
     }
 
@@ -302,7 +338,7 @@ impl Model for Documents {
     }
 
     fn shape(&self) -> i32 {
-        2
+        3
     }
 
     fn definition(&self) -> &'static str {
@@ -508,6 +544,37 @@ mod tests {
             moves.of(["maximo", "processed", "rolling_stock", "erased"]),
             1
         );
+    }
+
+    #[test]
+    fn a_quarantine_is_told_step_by_step() {
+        let way = vec![
+            (1, 1, uploaded()),
+            (1, 2, risks_accepted()),
+            (1, 3, quarantined()),
+        ];
+        let row = row_of(way.clone());
+        assert_eq!(row.status, "queued");
+        assert_eq!(row.quarantine_state.as_deref(), Some("quarantined"));
+        assert!(row.quarantine.unwrap().contains("macros"));
+        assert!(row.accepted_risks.unwrap().contains("javascript"));
+        let asked = [way, vec![(1, 4, release_requested())]].concat();
+        let row = row_of(asked.clone());
+        assert_eq!(row.quarantine_state.as_deref(), Some("release_requested"));
+        let rejected = [asked.clone(), vec![(1, 5, release_rejected())]].concat();
+        let row = row_of(rejected);
+        assert_eq!(row.quarantine_state.as_deref(), Some("quarantined"));
+        assert!(row.quarantine.unwrap().contains("not convinced"));
+        let row = row_of([asked, vec![(1, 5, quarantine_released())]].concat());
+        assert_eq!(row.quarantine_state.as_deref(), Some("released"));
+        assert_eq!(
+            (row.status.as_str(), row.run, row.attempt),
+            ("queued", 2, 0)
+        );
+        let told = row.quarantine.unwrap();
+        for part in ["macros", "key:admin", "key:approver", "looked at by hand"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
     }
 
     #[test]

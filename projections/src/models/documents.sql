@@ -35,7 +35,10 @@ CREATE TABLE {schema}.documents (
     erasure_state         text        CHECK (erasure_state IN ('requested', 'rejected', 'approved', 'done')),
     erasure               jsonb,                -- who, why and when
     erasure_position      bigint,               -- of the newest event of its erasure
-    erased_at             timestamptz
+    erased_at             timestamptz,
+    quarantine_state      text        CHECK (quarantine_state IN ('quarantined', 'release_requested', 'released')),
+    quarantine            jsonb,                -- what the door objected to, and who asked for what
+    accepted_risks        jsonb                 -- what the door found and the policy accepts
 ) WITH (fillfactor = 80);
 CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (source, uploaded_at DESC, id DESC);
@@ -43,6 +46,8 @@ CREATE INDEX ON {schema}.documents (status, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (department, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (sha256);
 CREATE INDEX ON {schema}.documents (erasure_state, erasure_position) WHERE erasure_state IS NOT NULL;
+CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC)
+    WHERE quarantine_state IN ('quarantined', 'release_requested') AND erased_at IS NULL;
 
 CREATE TABLE {schema}.document_counts (
     source     text   NOT NULL,

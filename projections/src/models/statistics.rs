@@ -91,7 +91,9 @@ impl Evolve for Member {
                 Some(_) => Status::Queued,
                 None => Status::Failed,
             }),
-            DocumentEvent::ReprocessingRequested(_) => new.stands(Status::Queued),
+            DocumentEvent::ReprocessingRequested(_) | DocumentEvent::QuarantineReleased(_) => {
+                new.stands(Status::Queued);
+            }
             DocumentEvent::Corrected(e) => {
                 new.department = e.department.or(new.department.take());
                 new.language = e.language.or(new.language.take());
@@ -107,7 +109,11 @@ impl Evolve for Member {
             | DocumentEvent::RetentionExpired(_)
             | DocumentEvent::ErasureRequested(_)
             | DocumentEvent::ErasureRejected(_)
-            | DocumentEvent::ContentDestroyed(_) => {}
+            | DocumentEvent::ContentDestroyed(_)
+            | DocumentEvent::Quarantined(_)
+            | DocumentEvent::RisksAccepted(_)
+            | DocumentEvent::QuarantineReleaseRequested(_)
+            | DocumentEvent::QuarantineReleaseRejected(_) => {}
         }
         new.version = recorded.sequence;
         Ok(new)

@@ -1,14 +1,16 @@
-//! The read model `validation_errors`: uploads refused at the door, and documents whose
-//! processing was given up.
+//! The read model `validation_errors`: uploads refused at the door or put into quarantine there, and
+//! documents whose processing was given up.
 //!
 //! One row an event. Source and name of a failed document are the documents' own; queries join them.
 
 use crate::batch::Texts;
 use crate::fold::{self, Rejected, Unfit, storable};
 use crate::model::Model;
+use crate::models::quarantine;
 use crate::rows::{self, row};
 use async_trait::async_trait;
 use kmrl_domain::private::RefusedPrivate;
+use kmrl_domain::quarantine::Objection;
 use kmrl_domain::{DocumentEvent, RecordedEvent, UploadRefused, intake};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -28,6 +30,7 @@ row! {
         source: Option<String> => "text",
         file_name: Option<String> => "text",
         document_id: Option<Uuid> => "uuid",
+        objections: Option<String> => "jsonb",
     }
 }
 
@@ -38,6 +41,8 @@ fn errors(events: &[RecordedEvent]) -> (Vec<ValidationError>, Vec<Rejected>) {
             refusal(recorded).map(Some)
         } else if is_failure(recorded) {
             failure(recorded)
+        } else if is_quarantine(recorded) {
+            quarantined(recorded)
         } else {
             Ok(None)
         };
@@ -57,6 +62,10 @@ fn is_failure(event: &RecordedEvent) -> bool {
     fold::is_of_document(event) && event.event_type == "Failed"
 }
 
+fn is_quarantine(event: &RecordedEvent) -> bool {
+    fold::is_of_document(event) && event.event_type == "Quarantined"
+}
+
 fn refusal(recorded: &RecordedEvent) -> Result<ValidationError, Unfit> {
     let event: UploadRefused = recorded.decode()?;
     let private: Option<RefusedPrivate> = recorded.private().map_err(|_| Unfit::Private)?;
@@ -70,6 +79,36 @@ fn refusal(recorded: &RecordedEvent) -> Result<ValidationError, Unfit> {
         source: event.source,
         file_name: private.and_then(|p| p.file_name).map(storable),
         document_id: None,
+        objections: told(event.objections)?,
+    })
+}
+
+/// The objections as JSON; `None` when there are none.
+fn told(objections: Vec<Objection>) -> Result<Option<String>, Unfit> {
+    if objections.is_empty() {
+        return Ok(None);
+    }
+    let shown: Vec<_> = objections.into_iter().map(quarantine::shown).collect();
+    let text = serde_json::to_string(&shown).map_err(|_| Unfit::Range { field: "value" })?;
+    Ok(Some(text))
+}
+
+fn quarantined(recorded: &RecordedEvent) -> Result<Option<ValidationError>, Unfit> {
+    let id = recorded.id()?;
+    Ok(match recorded.decode()? {
+        DocumentEvent::Quarantined(event) => Some(ValidationError {
+            position: recorded.position,
+            id,
+            at: event.quarantined_at,
+            kind: "quarantined_upload".into(),
+            problem: "quarantined".into(),
+            detail: "The document waits in quarantine for two persons".into(),
+            source: None,
+            file_name: None,
+            document_id: Some(id),
+            objections: told(event.objections)?,
+        }),
+        _ => None,
     })
 }
 
@@ -87,6 +126,7 @@ fn failure(recorded: &RecordedEvent) -> Result<Option<ValidationError>, Unfit> {
             source: None,
             file_name: None,
             document_id: Some(id),
+            objections: None,
         }),
         _ => None,
     })
@@ -102,7 +142,7 @@ impl Model for ValidationErrors {
     }
 
     fn shape(&self) -> i32 {
-        2
+        3
     }
 
     fn definition(&self) -> &'static str {
@@ -114,7 +154,7 @@ impl Model for ValidationErrors {
     }
 
     fn concerns(&self, event: &RecordedEvent) -> bool {
-        is_refusal(event) || is_failure(event) || fold::is_erasure(event)
+        is_refusal(event) || is_failure(event) || is_quarantine(event) || fold::is_erasure(event)
     }
 
     async fn apply(
@@ -153,6 +193,22 @@ mod tests {
         assert_eq!(rows[0].problem, "empty-file");
         assert_eq!(rows[0].file_name.as_deref(), Some("empty.pdf"));
         assert_eq!(rows[0].document_id, None);
+        assert!(
+            rows[0]
+                .objections
+                .as_deref()
+                .unwrap()
+                .contains("nothing in it")
+        );
+    }
+
+    #[test]
+    fn a_quarantine_is_an_error_with_what_the_door_objected_to() {
+        let (rows, rejected) = errors(&log(vec![(1, 1, uploaded()), (1, 2, quarantined())]));
+        assert!(rejected.is_empty());
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].kind, "quarantined_upload");
+        assert!(rows[0].objections.as_deref().unwrap().contains("macros"));
     }
 
     #[test]

@@ -1,13 +1,14 @@
--- What did not become a processed document: uploads refused, and processing given up.
+-- What did not become a processed document: uploads refused or in quarantine, and processing given up.
 CREATE TABLE {schema}.validation_errors (
     position    bigint      PRIMARY KEY,
     id          uuid        NOT NULL, -- of the event's stream
     at          timestamptz NOT NULL,
-    kind        text        NOT NULL CHECK (kind IN ('refused_upload', 'failed_processing')),
+    kind        text        NOT NULL CHECK (kind IN ('refused_upload', 'quarantined_upload', 'failed_processing')),
     problem     text        NOT NULL,
     detail      text        NOT NULL,
     source      text,
     file_name   text,
-    document_id uuid
+    document_id uuid,
+    objections  jsonb -- what the door objected to
 );
 CREATE INDEX ON {schema}.validation_errors (document_id) WHERE document_id IS NOT NULL;

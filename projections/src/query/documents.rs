@@ -88,6 +88,12 @@ pub struct DocumentRow {
     /// When it was erased.
     #[serde(with = "time::serde::rfc3339::option")]
     pub erased_at: Option<OffsetDateTime>,
+    /// `quarantined`, `release_requested` or `released`.
+    pub quarantine_state: Option<String>,
+    /// What the door objected to, and who asked for what: a JSON object.
+    pub quarantine: Option<Value>,
+    /// What the door found and the policy accepts: a JSON array.
+    pub accepted_risks: Option<Value>,
     /// What the file's structure gave away: a JSON object.
     pub findings: Option<Value>,
     /// Lower-case hexadecimal SHA-256 of its text artefact.
@@ -139,6 +145,8 @@ pub struct StatusRow {
     /// When it was erased.
     #[serde(with = "time::serde::rfc3339::option")]
     pub erased_at: Option<OffsetDateTime>,
+    /// `quarantined`, `release_requested` or `released`.
+    pub quarantine_state: Option<String>,
     /// An event of it could not be applied.
     pub incomplete: bool,
     /// Position of the log that this was read at.
@@ -158,6 +166,8 @@ pub struct ListFilter {
     pub include_withdrawn: bool,
     /// Erased ones too.
     pub include_erased: bool,
+    /// Only those in quarantine.
+    pub quarantined: bool,
 }
 
 /// Which part of a list, newest first.
@@ -202,10 +212,14 @@ const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_
     d.uploaded_by, d.sha256, d.duplicate_of, d.priority, d.version, d.position, d.run, d.attempt, \
     d.page_count, d.character_count, d.error, d.retry_at, d.processing_started_at, d.processed_at, \
     d.withdrawn_at, d.withdrawal_reason, d.legal_holds, d.retention_rule, d.erasure_state, \
-    d.erasure, d.erased_at, d.findings, d.text_sha256, \
+    d.erasure, d.erased_at, d.quarantine_state, d.quarantine, d.accepted_risks, d.findings, d.text_sha256, \
     EXISTS (SELECT 1 FROM read.parked_events p WHERE p.document_id = d.id) AS incomplete, \
     coalesce((SELECT c.position FROM projections c \
     WHERE c.name = 'documents' AND c.state = 'live'), 0) AS shown_at";
+
+/// It is in quarantine now. An index has these alone.
+const IN_QUARANTINE: &str = "d.quarantine_state IN ('quarantined', 'release_requested') \
+    AND d.erased_at IS NULL";
 
 /// Most documents with the same bytes that are named.
 const MOST_ALIKE: i64 = 100;
@@ -298,14 +312,7 @@ fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS}, ("));
     push_total(&mut query, filter);
     query.push(") AS total FROM read.documents d WHERE true");
-    if !filter.include_erased {
-        query.push(" AND d.erased_at IS NULL");
-    }
-    if !filter.include_withdrawn {
-        // One that was withdrawn and erased is an erased one, as in the counts.
-        query.push(" AND (d.withdrawn_at IS NULL OR d.erased_at IS NOT NULL)");
-    }
-    push_filter(&mut query, 'd', filter);
+    push_standing(&mut query, filter);
     let (limit, skip) = match page {
         Page::Offset { skip, limit } => (limit, skip),
         Page::After {
@@ -329,6 +336,21 @@ fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
     query
 }
 
+/// What of the filter the counts do not know, with the rest.
+fn push_standing<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter) {
+    if !filter.include_erased {
+        query.push(" AND d.erased_at IS NULL");
+    }
+    if !filter.include_withdrawn {
+        // One that was withdrawn and erased is an erased one, as in the counts.
+        query.push(" AND (d.withdrawn_at IS NULL OR d.erased_at IS NOT NULL)");
+    }
+    if filter.quarantined {
+        query.push(format_args!(" AND {IN_QUARANTINE}"));
+    }
+    push_filter(query, 'd', filter);
+}
+
 fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
     let mut query = QueryBuilder::new("SELECT (");
     push_total(&mut query, filter);
@@ -337,6 +359,11 @@ fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
 }
 
 fn push_total<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter) {
+    if filter.quarantined {
+        // Few, and an index has them alone.
+        query.push("SELECT count(*) FROM read.documents d WHERE true");
+        return push_standing(query, filter);
+    }
     query.push("SELECT coalesce(sum(c.n), 0)::bigint FROM read.document_counts c WHERE true");
     if !filter.include_erased {
         query.push(" AND c.standing <> 'erased'");

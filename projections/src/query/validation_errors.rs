@@ -14,7 +14,7 @@ pub struct ValidationErrorRow {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// `refused_upload` or `failed_processing`.
+    /// `refused_upload`, `quarantined_upload` or `failed_processing`.
     pub kind: String,
     /// Stable word of the problem.
     pub problem: String,
@@ -26,6 +26,8 @@ pub struct ValidationErrorRow {
     pub file_name: Option<String>,
     /// The document, if there is one.
     pub document_id: Option<Uuid>,
+    /// What the door objected to in the file: a JSON array.
+    pub objections: Option<serde_json::Value>,
     /// Position of its event: one row has it alone.
     pub position: i64,
 }
@@ -43,7 +45,7 @@ impl ReadModel {
         sqlx::query_as(
             "SELECT v.id, v.at, v.kind, v.problem, v.detail, coalesce(v.source, d.source) AS source, \
              coalesce(v.file_name, nullif(d.original_filename, '')) AS file_name, \
-             v.document_id, v.position \
+             v.document_id, v.objections, v.position \
              FROM read.validation_errors v LEFT JOIN read.documents d ON d.id = v.document_id \
              WHERE v.position < $1 ORDER BY v.position DESC LIMIT $2",
         )

@@ -4,6 +4,7 @@
 //! comes back. The child's life is `session`'s, what its end means `outcome`'s. Nothing here looks
 //! into documents itself.
 
+mod inspect;
 mod lines;
 mod outcome;
 mod session;
@@ -14,7 +15,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kmrl_extraction::{Extraction, Format, PageProgress};
+use kmrl_extraction::{Extraction, PageProgress};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
@@ -60,18 +61,6 @@ impl ExtractionChild {
             program,
             memory_bytes,
         }
-    }
-
-    /// Tell what a document is.
-    ///
-    /// # Errors
-    ///
-    /// As for reading it.
-    pub async fn inspect(&self, input: &ExtractRequest) -> Result<Format, ExtractFailure> {
-        self.start(Task::Inspect, input)
-            .await?
-            .run(|_page| ())
-            .await
     }
 
     async fn start(&self, task: Task, input: &ExtractRequest) -> Result<Session, ExtractFailure> {

@@ -54,6 +54,9 @@ fn tell(report: &Report) {
         Some(Content::Withdrawn) => {
             print("it was withdrawn: the pack has its history, not its content")
         }
+        Some(Content::Quarantined) => {
+            print("it was in quarantine: the pack has its history, not its content")
+        }
         Some(Content::Erased) => print("it was erased: the pack has its history, not its content"),
         _ => {}
     }

@@ -35,6 +35,7 @@ pub(super) struct DownloadQuery {}
         (status = 304, description = "The client has them"),
         (status = 400, description = "The request cannot be used", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "It is in quarantine", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such document", body = ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "It was withdrawn or erased", body = ProblemBody, content_type = "application/problem+json"),
         (status = 416, description = "The range lies outside", body = ProblemBody, content_type = "application/problem+json"),
@@ -54,6 +55,9 @@ pub(super) async fn download(
     }
     if row.withdrawn_at.is_some() {
         return Err(Problem::new(ProblemType::DocumentWithdrawn));
+    }
+    if super::quarantine::holds(row.quarantine_state.as_deref()) {
+        return Err(Problem::new(ProblemType::DocumentQuarantined));
     }
     let touched = Touched::document(row.id, row.version, row.shown_at);
     let tag = value(&format!("\"{}\"", row.sha256));

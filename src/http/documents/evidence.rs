@@ -32,7 +32,7 @@ pub(super) struct EvidenceQuery {
     get, path = "/api/v1/documents/{id}/evidence", tag = "documents",
     params(("id" = Uuid, Path, description = "The document"), EvidenceQuery),
     responses(
-        (status = 200, description = "An evidence pack: a sealed zip with the document, its text, its events and the records of access to it, their proofs and a signed checkpoint, for `audit verify`. Of a withdrawn or erased document, without content", content_type = "application/zip"),
+        (status = 200, description = "An evidence pack: a sealed zip with the document, its text, its events and the records of access to it, their proofs and a signed checkpoint, for `audit verify`. Of a document that was withdrawn or erased or is in quarantine, without content", content_type = "application/zip"),
         (status = 400, description = "The request cannot be used", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such document", body = ProblemBody, content_type = "application/problem+json"),

@@ -3,6 +3,7 @@
 use super::super::json;
 use super::super::problem::{Problem, ProblemType};
 use super::super::state::ApiState;
+use super::door;
 use crate::config::UploadSettings;
 use crate::spool::Spooled;
 use axum::extract::Multipart;
@@ -47,7 +48,7 @@ pub(super) struct Seen {
     pub(super) received: u64,
 }
 
-fn refused(kind: ProblemType, what: impl Into<String>) -> Unaccepted {
+pub(super) fn refused(kind: ProblemType, what: impl Into<String>) -> Unaccepted {
     Unaccepted::Refused(Problem::new(kind).detail(what))
 }
 
@@ -201,14 +202,15 @@ async fn spool(
         ));
     };
     check_name(&name)?;
+    let most = door::knock(&state.door, &name, state.upload.max_file_bytes)?;
     seen.file_name = Some(name.clone());
     let declared = field.content_type().map(ToOwned::to_owned);
     let failed = |e: std::io::Error| Unaccepted::Failed(e.into());
     let mut writer = state.spool.create().await.map_err(failed)?;
     while let Some(chunk) = field.chunk().await.map_err(|e| broken(&e))? {
         seen.received += chunk.len() as u64;
-        if seen.received > state.upload.max_file_bytes {
-            let what = format!("a file has at most {} bytes", state.upload.max_file_bytes);
+        if seen.received > most {
+            let what = format!("such a file has at most {most} bytes");
             return Err(refused(ProblemType::FileTooLarge, what));
         }
         writer.write(&chunk).await.map_err(failed)?;
@@ -218,7 +220,7 @@ async fn spool(
 }
 
 /// A name that people can be shown and systems can store, or what is wrong with it.
-fn check_name(name: &str) -> Result<(), Unaccepted> {
+pub(super) fn check_name(name: &str) -> Result<(), Unaccepted> {
     let wrong = |what: &str| Err(refused(ProblemType::FileNameInvalid, what));
     match name {
         _ if name.trim().is_empty() => wrong("the file name is empty"),

@@ -33,6 +33,8 @@ pub(super) struct ListQuery {
     status: Option<String>,
     /// Only of this department.
     department: Option<String>,
+    /// Only those in quarantine.
+    quarantined: Option<bool>,
     /// Also withdrawn ones.
     include_withdrawn: Option<bool>,
     /// Also erased ones.
@@ -102,6 +104,7 @@ pub(super) async fn list(
         status: status.map_err(|e| {
             Problem::new(ProblemType::InvalidParameter).detail(format!("status: {e}"))
         })?,
+        quarantined: query.quarantined.unwrap_or(false),
         include_withdrawn: query.include_withdrawn.unwrap_or(false),
         include_erased: query.include_erased.unwrap_or(false),
     };

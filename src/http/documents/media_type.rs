@@ -1,7 +1,10 @@
 //! Media types by file extension, for the types that the gateway knows.
 
-/// The type that the sender declared, unless it is none or says nothing; then that of the extension.
-pub(super) fn of(declared: Option<&str>, file_name: &str) -> String {
+use kmrl_extraction::Format;
+
+/// The type of the extension; else the one that the content has, and else the one that the sender
+/// declared, unless it says nothing.
+pub(super) fn of(declared: Option<&str>, file_name: &str, content: Option<Format>) -> String {
     let said = declared
         .map(|d| {
             d.split(';')
@@ -17,6 +20,8 @@ pub(super) fn of(declared: Option<&str>, file_name: &str) -> String {
         .unwrap_or_default();
     // The extension comes first: it is what people see, and mail programs declare anything.
     by_extension(&extension)
+        .or_else(|| Format::of_file_name(file_name).map(Format::media_type))
+        .or_else(|| content.map(Format::media_type))
         .map(ToOwned::to_owned)
         .or(said)
         .unwrap_or_else(|| "application/octet-stream".into())
@@ -57,12 +62,16 @@ fn by_extension(extension: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::of;
+    use kmrl_extraction::Format;
 
     #[test]
     fn the_extension_decides_then_the_sender() {
-        assert_eq!(of(Some("text/plain"), "a.PDF"), "application/pdf");
-        assert_eq!(of(Some("Text/X; charset=utf-8"), "a"), "text/x");
-        assert_eq!(of(None, "a.unknown"), "application/octet-stream");
-        assert_eq!(of(Some("nonsense"), "a"), "application/octet-stream");
+        let said = |declared, name| of(declared, name, None);
+        assert_eq!(said(Some("text/plain"), "a.PDF"), "application/pdf");
+        assert_eq!(said(Some("Text/X; charset=utf-8"), "a"), "text/x");
+        assert_eq!(said(None, "a.unknown"), "application/octet-stream");
+        assert_eq!(said(Some("nonsense"), "a"), "application/octet-stream");
+        assert_eq!(said(None, "a.odt"), Format::Odt.media_type());
+        assert_eq!(of(None, "scan", Some(Format::Png)), "image/png");
     }
 }

@@ -2,6 +2,7 @@
 
 mod change;
 mod correct;
+mod door;
 mod download;
 mod erasure;
 mod evidence;
@@ -12,6 +13,7 @@ mod legal_holds;
 mod list;
 mod media_type;
 mod past;
+mod quarantine;
 mod reprocess;
 mod statistics;
 mod status;
@@ -55,4 +57,8 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(erasure::request_erasure))
         .routes(routes!(erasure::approve_erasure))
         .routes(routes!(erasure::reject_erasure))
+        .routes(routes!(quarantine::request_release))
+        .routes(routes!(quarantine::approve_release))
+        .routes(routes!(quarantine::reject_release))
+        .routes(routes!(quarantine::destroy_quarantined))
 }

@@ -51,6 +51,8 @@ pub(super) struct DocumentStatus {
     processed_at: Option<OffsetDateTime>,
     withdrawn: bool,
     erased: bool,
+    /// It waits for two persons, not for a worker.
+    quarantined: bool,
 }
 
 /// Where a document is on its way
@@ -80,8 +82,11 @@ pub(super) async fn status(
 
 fn view(row: StatusRow) -> DocumentStatus {
     let ended = row.status == "processed" || row.status == "failed";
+    let quarantined =
+        row.erased_at.is_none() && super::quarantine::holds(row.quarantine_state.as_deref());
     let message = match (row.status.as_str(), &row.error) {
         _ if row.erased_at.is_some() => "it was erased".into(),
+        _ if quarantined => "it is in quarantine until a second person releases it".into(),
         ("failed", Some(reason)) => reason.detail.clone(),
         ("queued", Some(reason)) => format!("will be tried again: {}", reason.detail),
         ("queued", None) => "waits for a worker".into(),
@@ -104,5 +109,6 @@ fn view(row: StatusRow) -> DocumentStatus {
         processed_at: row.processed_at,
         withdrawn: row.withdrawn_at.is_some(),
         erased: row.erased_at.is_some(),
+        quarantined,
     }
 }

@@ -8,6 +8,7 @@ use super::super::idempotency;
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::state::ApiState;
+use super::door::{self, Admitted, Stopped};
 use super::form::{self, Form, Seen, Unaccepted};
 use super::media_type;
 use super::view::{Accepted, Document};
@@ -22,8 +23,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kmrl_domain::command::Upload;
 use kmrl_domain::private::{RefusedPrivate, UploadedPrivate};
+use kmrl_domain::quarantine::Objection;
 use kmrl_domain::values::Blob;
 use kmrl_domain::{PrivatePart, UploadRefused};
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -59,8 +63,9 @@ struct UploadForm {
         (status = 400, description = "The form cannot be accepted", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The file or a field is too large", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The idempotency key was used for another upload", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "A part of the gateway does not answer; try again", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "Files of this type are not taken in", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The file is not what it says it is, holds what is not taken in, or is known to be harmful; or the idempotency key was used for another upload", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "A part of the gateway, the inspector or the virus scanner included, does not answer; try again", body = ProblemBody, content_type = "application/problem+json"),
         (status = 507, description = "The object store is full", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -81,9 +86,19 @@ pub(super) async fn upload(
     match form {
         Ok(form) => {
             fault_point::reach("upload.after_spool");
+            let admitted = match door::pass(&state, &form).await {
+                Ok(admitted) => admitted,
+                Err(Stopped::Failed(problem)) => {
+                    state.metrics.upload(&form.source, "failed", 0);
+                    return Err(problem);
+                }
+                Err(Stopped::Refused(problem, objections)) => {
+                    return refuse(&state, &caller, problem, objections, seen).await;
+                }
+            };
             let size = form.file.size;
             let source = form.source.clone();
-            let answer = accept(&state, &caller, key, form).await;
+            let answer = accept(&state, &caller, key, form, admitted).await;
             let outcome = if answer.is_ok() { "accepted" } else { "failed" };
             state.metrics.upload(&source, outcome, size);
             answer
@@ -94,15 +109,26 @@ pub(super) async fn upload(
             Err(problem)
         }
         Err(Unaccepted::Refused(problem)) => {
-            state.metrics.upload("", "refused", 0);
-            if !keep_refusal(&state, &caller, &problem, seen).await {
-                return Err(problem);
-            }
-            let mut response = problem.into_response();
-            response.extensions_mut().insert(Deeds::default());
-            Ok(response)
+            refuse(&state, &caller, problem, Vec::new(), seen).await
         }
     }
+}
+
+/// Answers with the problem, once there is an event that says so.
+async fn refuse(
+    state: &ApiState,
+    caller: &Caller,
+    problem: Problem,
+    objections: Vec<Objection>,
+    seen: Seen,
+) -> Result<Response, Problem> {
+    state.metrics.upload("", "refused", 0);
+    if !keep_refusal(state, caller, &problem, objections, seen).await {
+        return Err(problem);
+    }
+    let mut response = problem.into_response();
+    response.extensions_mut().insert(Deeds::default());
+    Ok(response)
 }
 
 async fn accept(
@@ -110,7 +136,10 @@ async fn accept(
     caller: &Caller,
     key: Option<String>,
     form: Form,
+    admitted: Admitted,
 ) -> Result<Response, Problem> {
+    let Admitted { admission, format } = admitted;
+    let (quarantine, accepted_risks) = (told(&admission.quarantine), told(&admission.accepted));
     let blob = Blob {
         key: blob_key(&form.file.sha256),
         sha256: form.file.sha256.clone(),
@@ -131,11 +160,12 @@ async fn accept(
     .map_err(|e| Problem::internal(&e))?;
     let upload = Upload {
         blob: blob.clone(),
-        content_type: media_type::of(form.declared_type.as_deref(), &form.file_name),
+        content_type: media_type::of(form.declared_type.as_deref(), &form.file_name, format),
         source: form.source.clone(),
         priority: form.priority,
         duplicate_of: None,
         private: private.digest(),
+        admission,
         at,
     };
     let options = CommandOptions {
@@ -150,6 +180,7 @@ async fn accept(
         response.extensions_mut().insert(Deeds::of(&executed));
         return Ok(response);
     }
+    let quarantined_at = at.format(&Rfc3339).ok();
     let accepted = Accepted {
         id: executed.document_id,
         file_name: form.file_name,
@@ -165,10 +196,18 @@ async fn accept(
         priority: form.priority.to_string(),
         version: executed.version,
         position: executed.position,
+        quarantine: quarantine
+            .map(|objections| json!({"objections": objections, "quarantined_at": quarantined_at})),
+        accepted_risks,
     };
     let mut response = respond(Document::accepted(accepted), false);
     response.extensions_mut().insert(Deeds::of(&executed));
     Ok(response)
+}
+
+/// Objections as documents show them; `None` when there are none.
+fn told(objections: &[Objection]) -> Option<Value> {
+    (!objections.is_empty()).then(|| json!(objections))
 }
 
 fn fingerprint(caller: &Caller, key: String, form: &Form) -> Idempotency {
@@ -231,7 +270,13 @@ fn respond(document: Document, replayed: bool) -> Response {
 }
 
 /// Keeps that an upload was refused; answers whether there is an event that says so.
-async fn keep_refusal(state: &ApiState, caller: &Caller, problem: &Problem, seen: Seen) -> bool {
+async fn keep_refusal(
+    state: &ApiState,
+    caller: &Caller,
+    problem: &Problem,
+    objections: Vec<Objection>,
+    seen: Seen,
+) -> bool {
     let private = RefusedPrivate {
         file_name: seen.file_name,
     };
@@ -246,6 +291,7 @@ async fn keep_refusal(state: &ApiState, caller: &Caller, problem: &Problem, seen
         problem: problem.kind().slug().into(),
         // The detail may quote the sender; the title does not.
         detail: problem.kind().title().into(),
+        objections,
         source: seen.source,
         received: seen.received,
         private: Some(sealed.digest()),

@@ -1,4 +1,5 @@
-//! `GET /api/v1/documents/validation-errors`: uploads refused and documents that could not be read.
+//! `GET /api/v1/documents/validation-errors`: uploads refused or put into quarantine, and documents that
+//! could not be read.
 
 use super::super::audited::Touched;
 use super::super::problem::{Problem, ProblemBody};
@@ -39,13 +40,16 @@ struct ValidationError {
     id: Uuid,
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// refused_upload or failed_processing.
+    /// refused_upload, quarantined_upload or failed_processing.
     kind: String,
     /// Stable word.
     problem: String,
     detail: String,
     source: Option<String>,
     file_name: Option<String>,
+    /// What the door objected to in the file.
+    #[schema(value_type = Option<Vec<super::quarantine::DoorObjection>>)]
+    objections: Option<serde_json::Value>,
     /// Absent for refused uploads.
     document_id: Option<Uuid>,
     position: i64,
@@ -84,6 +88,7 @@ fn view(row: ValidationErrorRow) -> ValidationError {
         detail: row.detail,
         source: row.source,
         file_name: row.file_name,
+        objections: row.objections,
         document_id: row.document_id,
         position: row.position,
     }

@@ -72,6 +72,15 @@ pub(crate) struct Document {
     /// When it was erased: fields that tell of its content are empty since.
     #[serde(with = "time::serde::rfc3339::option")]
     erased_at: Option<OffsetDateTime>,
+    /// quarantined or release_requested: nothing works on it, and its bytes are not given out;
+    /// released once a second person approved. Its status stays queued meanwhile.
+    quarantine_state: Option<String>,
+    /// What the door objected to, and who asked for what.
+    #[schema(value_type = Option<Object>)]
+    quarantine: Option<Value>,
+    /// What the door found and the policy accepts.
+    #[schema(value_type = Option<Vec<super::quarantine::DoorObjection>>)]
+    accepted_risks: Option<Value>,
     /// What the file's structure gave away.
     #[schema(value_type = Option<Object>)]
     findings: Option<Value>,
@@ -129,6 +138,9 @@ impl Document {
             erasure_state: row.erasure_state,
             erasure: row.erasure,
             erased_at: row.erased_at,
+            quarantine_state: row.quarantine_state,
+            quarantine: row.quarantine,
+            accepted_risks: row.accepted_risks,
             findings: row.findings,
             text_sha256: row.text_sha256,
             incomplete: row.incomplete,
@@ -172,6 +184,9 @@ impl Document {
             erasure_state: None,
             erasure: None,
             erased_at: None,
+            quarantine_state: a.quarantine.is_some().then(|| "quarantined".into()),
+            quarantine: a.quarantine,
+            accepted_risks: a.accepted_risks,
             findings: None,
             text_sha256: None,
             incomplete: false,
@@ -205,4 +220,6 @@ pub(crate) struct Accepted {
     pub(crate) priority: String,
     pub(crate) version: i64,
     pub(crate) position: i64,
+    pub(crate) quarantine: Option<Value>,
+    pub(crate) accepted_risks: Option<Value>,
 }

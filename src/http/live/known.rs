@@ -58,7 +58,9 @@ impl Known {
                     Status::Failed
                 };
             }
-            DocumentEvent::ReprocessingRequested(_) => self.status = Status::Queued,
+            DocumentEvent::ReprocessingRequested(_) | DocumentEvent::QuarantineReleased(_) => {
+                self.status = Status::Queued;
+            }
             DocumentEvent::Corrected(e) => self.belongs_to(e.department.as_deref()),
             DocumentEvent::Withdrawn(_)
             | DocumentEvent::LegalHoldPlaced(_)
@@ -67,7 +69,11 @@ impl Known {
             | DocumentEvent::ErasureRequested(_)
             | DocumentEvent::ErasureRejected(_)
             | DocumentEvent::Erased(_)
-            | DocumentEvent::ContentDestroyed(_) => {}
+            | DocumentEvent::ContentDestroyed(_)
+            | DocumentEvent::Quarantined(_)
+            | DocumentEvent::RisksAccepted(_)
+            | DocumentEvent::QuarantineReleaseRequested(_)
+            | DocumentEvent::QuarantineReleaseRejected(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@ use crate::signals::Progress;
 use axum::extract::ws::Utf8Bytes;
 use kmrl_domain::RecordedEvent;
 use kmrl_domain::event::{DocumentEvent, Failed};
+use kmrl_domain::quarantine::Objection;
 use kmrl_domain::values::Status;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -118,6 +119,11 @@ pub fn of_event(
             DocumentEvent::ErasureRejected(_) => Some("erasure_rejected"),
             DocumentEvent::Erased(_) => Some("erased"),
             DocumentEvent::ContentDestroyed(_) => Some("content_destroyed"),
+            DocumentEvent::Quarantined(_) => Some("quarantined"),
+            DocumentEvent::RisksAccepted(_) => Some("risks_accepted"),
+            DocumentEvent::QuarantineReleaseRequested(_) => Some("quarantine_release_requested"),
+            DocumentEvent::QuarantineReleaseRejected(_) => Some("quarantine_release_rejected"),
+            DocumentEvent::QuarantineReleased(_) => Some("quarantine_released"),
             _ => None,
         },
     };
@@ -192,7 +198,21 @@ fn message(event: &DocumentEvent) -> Cow<'_, str> {
         DocumentEvent::ErasureRejected(_) => "its erasure was rejected".into(),
         DocumentEvent::Erased(_) => "erased".into(),
         DocumentEvent::ContentDestroyed(_) => "its content is destroyed".into(),
+        DocumentEvent::Quarantined(e) => format!("in quarantine: {}", codes(&e.objections)).into(),
+        DocumentEvent::RisksAccepted(e) => {
+            format!("accepted in spite of: {}", codes(&e.objections)).into()
+        }
+        DocumentEvent::QuarantineReleaseRequested(_) => "its release is requested".into(),
+        DocumentEvent::QuarantineReleaseRejected(_) => "its release was rejected".into(),
+        DocumentEvent::QuarantineReleased(e) => {
+            format!("released from quarantine, run {}", e.run).into()
+        }
     }
+}
+
+fn codes(objections: &[Objection]) -> String {
+    let codes: Vec<_> = objections.iter().map(|o| o.code.as_str()).collect();
+    codes.join(", ")
 }
 
 fn failure(e: &Failed) -> String {
