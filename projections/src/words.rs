@@ -49,6 +49,13 @@ pub(crate) fn tokens(text: &str) -> impl Iterator<Item = Token> {
     })
 }
 
+/// The last word of a text, normalised and not stemmed.
+pub(crate) fn last_unstemmed(text: &str) -> Option<String> {
+    let last = Words { text, at: 0 }.last()?;
+    let word = normalise::word(text.get(last)?).replace('\'', "");
+    Some(bounded(word)).filter(|word| !word.is_empty())
+}
+
 /// What is compared of a normalised word; `None` for one that is too common.
 fn lexeme(word: &str) -> Option<String> {
     if english::is_common(word) {
@@ -57,14 +64,18 @@ fn lexeme(word: &str) -> Option<String> {
     let stem = if english::is_english(word) {
         english::stem(word)
     } else if is_malayalam(word) {
-        malayalam::stem(word)
+        malayalam::stem(&word.replace('\'', ""))
     } else {
-        word.to_owned()
+        word.replace('\'', "")
     };
-    Some(match stem.char_indices().nth(LONGEST) {
-        Some((end, _)) => stem[..end].to_owned(),
-        None => stem,
-    })
+    Some(bounded(stem)).filter(|lexeme| !lexeme.is_empty())
+}
+
+fn bounded(word: String) -> String {
+    match word.char_indices().nth(LONGEST) {
+        Some((end, _)) => word.get(..end).unwrap_or_default().to_owned(),
+        None => word,
+    }
 }
 
 /// What a character is to the search for words.

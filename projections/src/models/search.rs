@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "search";
+/// Longest phrase, in words, that is found wherever it stands.
+pub(crate) const LONGEST_PHRASE: usize = parts::SHARED;
 
 /// Events that change nothing of what is searched by.
 const NO_CONCERN: [&str; 6] = [

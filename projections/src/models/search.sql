@@ -15,6 +15,7 @@ CREATE TABLE {schema}.search (
     withdrawn   boolean     NOT NULL,
     first_page  int         NOT NULL, -- whose text is in this part; 0: it has none
     last_page   int         NOT NULL,
+    skipped     int         NOT NULL, -- characters of the first page that stand before this part
     name        tsvector    NOT NULL, -- file name and uploader; empty but in part 0
     metadata    tsvector    NOT NULL, -- empty but in part 0
     words       tsvector    NOT NULL, -- text (D) and title (C), then name (A), then metadata (B)

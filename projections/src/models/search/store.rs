@@ -18,6 +18,7 @@ struct First<'a> {
     parts: usize,
     first_page: u32,
     last_page: u32,
+    skipped: u32,
 }
 
 /// A part of a new text that is not the first.
@@ -28,6 +29,7 @@ struct Further {
     text: String,
     first_page: u32,
     last_page: u32,
+    skipped: u32,
 }
 
 /// A word of the vocabulary.
@@ -163,6 +165,7 @@ fn first<'a>(entry: &'a Entry, change: &Change) -> First<'a> {
         parts: parts.map_or(1, Vec::len),
         first_page: part.map_or(0, |part| part.first_page),
         last_page: part.map_or(0, |part| part.last_page),
+        skipped: part.map_or(0, |part| part.skipped),
     }
 }
 
@@ -187,20 +190,22 @@ fn first_sql(schema: &str) -> String {
         "WITH n AS (SELECT * FROM json_to_recordset($1::json) AS r (document_id uuid, \
             version bigint, position bigint, source text, department text, language text, \
             status text, uploaded_at timestamptz, withdrawn boolean, name tsvector, \
-            metadata tsvector, text tsvector, parts int, first_page int, last_page int)), \
+            metadata tsvector, text tsvector, parts int, first_page int, last_page int, \
+            skipped int)), \
          old AS (UPDATE {schema}.search s SET {beside}, \
             parts = CASE WHEN n.text IS NULL THEN s.parts ELSE n.parts END, \
             first_page = CASE WHEN n.text IS NULL THEN s.first_page ELSE n.first_page END, \
             last_page = CASE WHEN n.text IS NULL THEN s.last_page ELSE n.last_page END, \
+            skipped = CASE WHEN n.text IS NULL THEN s.skipped ELSE n.skipped END, \
             name = n.name, metadata = n.metadata, \
             words = CASE WHEN n.text IS NOT NULL THEN n.text || n.name || n.metadata \
                 WHEN s.name <> n.name OR s.metadata <> n.metadata \
                     THEN ts_filter(s.words, '{{c,d}}') || n.name || n.metadata \
                 ELSE s.words END \
             FROM n WHERE s.document_id = n.document_id AND s.part = 0 RETURNING s.document_id) \
-         INSERT INTO {schema}.search (document_id, part, parts, {columns}, first_page, last_page, \
+         INSERT INTO {schema}.search (document_id, part, parts, {columns}, first_page, last_page, skipped, \
             name, metadata, words) \
-         SELECT document_id, 0, parts, {columns}, first_page, last_page, name, metadata, \
+         SELECT document_id, 0, parts, {columns}, first_page, last_page, skipped, name, metadata, \
             coalesce(text, '') || name || metadata FROM n \
          WHERE NOT EXISTS (SELECT 1 FROM old WHERE old.document_id = n.document_id)"
     )
@@ -225,6 +230,7 @@ async fn write_further(
             text: p.words.to_text(),
             first_page: p.first_page,
             last_page: p.last_page,
+            skipped: p.skipped,
         })
     });
     let further: Vec<Further> = further.collect();
@@ -233,11 +239,11 @@ async fn write_further(
     }
     let (columns, of_first) = (BESIDE.join(", "), BESIDE.map(|c| format!("f.{c}")).join(", "));
     sqlx::query(&format!(
-        "INSERT INTO {schema}.search (document_id, part, parts, {columns}, first_page, last_page, \
+        "INSERT INTO {schema}.search (document_id, part, parts, {columns}, first_page, last_page, skipped, \
             name, metadata, words) \
-         SELECT n.document_id, n.part, f.parts, {of_first}, n.first_page, n.last_page, '', '', n.text \
+         SELECT n.document_id, n.part, f.parts, {of_first}, n.first_page, n.last_page, n.skipped, '', '', n.text \
          FROM json_to_recordset($1::json) AS n (document_id uuid, part int, text tsvector, \
-            first_page int, last_page int) \
+            first_page int, last_page int, skipped int) \
          JOIN {schema}.search f ON f.document_id = n.document_id AND f.part = 0"
     ))
     .bind(json(&further)?)
