@@ -45,6 +45,7 @@ pub const ACTIONS: &[&str] = &[
     "erasures",
     "commands",
     "list",
+    "search",
     "view",
     "status",
     "download",

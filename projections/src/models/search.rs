@@ -79,7 +79,9 @@ fn change(events: &[RecordedEvent], prior: &BTreeMap<Uuid, Entry>, fetched: &Tex
                 let why = Unfit::Text(error.clone());
                 change.rejected.push(Rejected::new(event, &why));
             }
-            None => change.rejected.push(Rejected::new(event, &Unfit::NotFetched)),
+            None => change
+                .rejected
+                .push(Rejected::new(event, &Unfit::NotFetched)),
         }
     }
     change
@@ -172,7 +174,10 @@ mod tests {
 
     #[test]
     fn a_correction_takes_the_place_of_what_it_names() {
-        let events = [document(1), vec![(1, 4, corrected(Some("safety"), Some("WO-2")))]];
+        let events = [
+            document(1),
+            vec![(1, 4, corrected(Some("safety"), Some("WO-2")))],
+        ];
         let change = changed(events.concat());
         let entry = &change.entries[&id(1)];
         assert_eq!(entry.department.as_deref(), Some("safety"));

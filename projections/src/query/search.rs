@@ -15,7 +15,7 @@ use super::{DocumentRow, QueryError, ReadModel};
 use kmrl_domain::values::Status;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{Executor, FromRow, PgConnection};
 use statement::{Ask, MOST_WEIGHED};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -150,11 +150,17 @@ impl ReadModel {
         filter: &SearchFilter,
         page: SearchPage,
     ) -> Result<Found, QueryError> {
-        let mut tx = self.0.begin().await.map_err(QueryError::reading("a search"))?;
+        let mut tx = self
+            .0
+            .begin()
+            .await
+            .map_err(QueryError::reading("a search"))?;
         let found = found(&mut tx, query, filter, page)
             .await
             .map_err(QueryError::reading("a search"))?;
-        tx.rollback().await.map_err(QueryError::reading("a search"))?;
+        tx.rollback()
+            .await
+            .map_err(QueryError::reading("a search"))?;
         Ok(found)
     }
 }
@@ -165,7 +171,8 @@ async fn found(
     filter: &SearchFilter,
     page: SearchPage,
 ) -> Result<Found, sqlx::Error> {
-    sqlx::raw_sql(BOUNDS).execute(&mut *connection).await?;
+    // A text alone, without arguments, may hold several statements.
+    connection.execute(BOUNDS).await?;
     let plan = resolve::resolve(&mut *connection, query).await?;
     let ask = Ask {
         plan: &plan,

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn nta_has_one_spelling() {
-        for spelled in ["എന്റെ", "എൻ്റെ", "എൻറെ", "എന\u{d4d}\u{200d}റെ"] {
+        for spelled in ["എന്റെ", "എൻ്റെ", "എൻറെ", "എന\u{d4d}\u{200d}റെ"]
+        {
             assert_eq!(word(spelled), "എന്റെ", "{spelled}");
         }
     }
@@ -146,7 +147,12 @@ mod tests {
 
     #[test]
     fn a_second_time_changes_nothing() {
-        for text in ["എന\u{d4d}\u{200d}റെ", "സ്റ്റേഷന\u{d4d}\u{200d}", "CAFÉ", "ക\u{d4c}"] {
+        for text in [
+            "എന\u{d4d}\u{200d}റെ",
+            "സ്റ്റേഷന\u{d4d}\u{200d}",
+            "CAFÉ",
+            "ക\u{d4c}",
+        ] {
             let once = word(text);
             assert_eq!(word(&once), once, "{text}");
         }

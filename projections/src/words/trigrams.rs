@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 const EDGE: char = ' ';
 
 fn of(chars: &[char]) -> BTreeSet<i64> {
-    let number = |w: &[char]| w.iter().fold(0_i64, |n, c| (n << 21) | i64::from(u32::from(*c)));
+    let number = |w: &[char]| {
+        w.iter()
+            .fold(0_i64, |n, c| (n << 21) | i64::from(u32::from(*c)))
+    };
     chars.windows(3).map(number).collect()
 }
 
@@ -41,9 +44,17 @@ pub(crate) fn thirds(word: &str) -> Vec<Vec<i64>> {
 pub(crate) fn alike(a: &str, b: &str) -> u32 {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let length = a.len().max(b.len());
-    let most = if length >= 8 { 2 } else { 1 + u32::from(length >= 6) };
+    let most = if length >= 8 {
+        2
+    } else {
+        1 + u32::from(length >= 6)
+    };
     let changes = changes(&a, &b);
-    if length < 3 || changes > most { 0 } else { 1 + most - changes }
+    if length < 3 || changes > most {
+        0
+    } else {
+        1 + most - changes
+    }
 }
 
 /// Letters put in, left out, changed or swapped with their neighbour (optimal string alignment).
@@ -82,7 +93,10 @@ mod tests {
     #[test]
     fn changes_are_counted() {
         let count = |a: &str, b: &str| {
-            changes(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>())
+            changes(
+                &a.chars().collect::<Vec<_>>(),
+                &b.chars().collect::<Vec<_>>(),
+            )
         };
         for (a, b, n) in [
             ("", "", 0),

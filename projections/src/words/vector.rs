@@ -100,7 +100,10 @@ mod tests {
         }
         vector.put("y".into(), 40_000, 'D');
         let text = vector.to_text();
-        assert!(text.ends_with("'y':16383 ") && text.contains(",255 "), "{text}");
+        assert!(
+            text.ends_with("'y':16383 ") && text.contains(",255 "),
+            "{text}"
+        );
     }
 
     #[test]

@@ -84,7 +84,12 @@ impl Writer {
         // Where the page begins among the words of this part; it moves when a part begins.
         let mut shift = i64::from(self.offset);
         let (mut next, mut byte, mut character) = (0, 0, 0_u32);
-        for Token { lexeme, place, range } in tokens(page) {
+        for Token {
+            lexeme,
+            place,
+            range,
+        } in tokens(page)
+        {
             let between = page.get(byte..range.start).unwrap_or_default();
             character = character.saturating_add(small(between.chars().count()));
             byte = range.start;
@@ -154,13 +159,20 @@ mod tests {
 
     #[test]
     fn a_short_text_is_one_part_with_all_pages() {
-        let parts = of(&artefact(vec![String::new(), "brake".into(), "pads".into()]));
+        let parts = of(&artefact(vec![
+            String::new(),
+            "brake".into(),
+            "pads".into(),
+        ]));
         assert_eq!(parts.len(), 1);
         assert_eq!((parts[0].first_page, parts[0].last_page), (2, 3));
         let text = parts[0].words.to_text();
         assert!(text.contains("'titl':16C"), "{text}");
         // A phrase may go from one page to the next.
-        assert!(text.contains("'brake':288") && text.contains("'pad':289"), "{text}");
+        assert!(
+            text.contains("'brake':288") && text.contains("'pad':289"),
+            "{text}"
+        );
         assert_eq!(of(&TextArtefact::default()).len(), 1);
     }
 
@@ -193,7 +205,9 @@ mod tests {
 
     #[test]
     fn long_words_fill_a_part_before_it_is_too_large() {
-        let page: Vec<String> = (0..9_000).map(|n| format!("{}{n}", "ക്ഷ".repeat(18))).collect();
+        let page: Vec<String> = (0..9_000)
+            .map(|n| format!("{}{n}", "ക്ഷ".repeat(18)))
+            .collect();
         let parts = of(&artefact(vec![page.join(" ")]));
         assert!(parts.len() > 2);
         assert!(parts.iter().all(|p| p.words.to_text().len() < 1_000_000));

@@ -144,7 +144,9 @@ async fn write_first(
         .execute(&mut *connection)
         .await?;
     let ids: Vec<Uuid> = entries.iter().map(|entry| entry.document_id).collect();
-    let beside = BESIDE.map(|column| format!("{column} = f.{column}")).join(", ");
+    let beside = BESIDE
+        .map(|column| format!("{column} = f.{column}"))
+        .join(", ");
     sqlx::query(&format!(
         "UPDATE {schema}.search s SET {beside} FROM {schema}.search f \
          WHERE f.document_id = ANY($1) AND f.part = 0 AND f.parts > 1 \
@@ -184,7 +186,9 @@ const BESIDE: [&str; 8] = [
 /// The words of name and metadata stand after those of the text, so that these keep their places
 /// when those change.
 fn first_sql(schema: &str) -> String {
-    let beside = BESIDE.map(|column| format!("{column} = n.{column}")).join(", ");
+    let beside = BESIDE
+        .map(|column| format!("{column} = n.{column}"))
+        .join(", ");
     let columns = BESIDE.join(", ");
     format!(
         "WITH n AS (SELECT * FROM json_to_recordset($1::json) AS r (document_id uuid, \
@@ -222,7 +226,10 @@ async fn write_further(
     }
     let ids: Vec<Uuid> = change.texts.keys().copied().collect();
     let sql = format!("DELETE FROM {schema}.search WHERE document_id = ANY($1) AND part > 0");
-    sqlx::query(&sql).bind(ids).execute(&mut *connection).await?;
+    sqlx::query(&sql)
+        .bind(ids)
+        .execute(&mut *connection)
+        .await?;
     let further = change.texts.iter().flat_map(|(id, parts)| {
         parts.iter().enumerate().skip(1).map(|(part, p)| Further {
             document_id: *id,
@@ -237,7 +244,10 @@ async fn write_further(
     if further.is_empty() {
         return Ok(());
     }
-    let (columns, of_first) = (BESIDE.join(", "), BESIDE.map(|c| format!("f.{c}")).join(", "));
+    let (columns, of_first) = (
+        BESIDE.join(", "),
+        BESIDE.map(|c| format!("f.{c}")).join(", "),
+    );
     sqlx::query(&format!(
         "INSERT INTO {schema}.search (document_id, part, parts, {columns}, first_page, last_page, skipped, \
             name, metadata, words) \

@@ -56,10 +56,14 @@ impl Resolved {
         let mut marks: Vec<Range<usize>> = tokens.iter().enumerate().filter_map(here).collect();
         if let Some(word) = self.term.open_word() {
             let counts = |token: &&Token| {
-                self.also.contains(&token.lexeme)
-                    || (self.longer && token.lexeme.starts_with(word))
+                self.also.contains(&token.lexeme) || (self.longer && token.lexeme.starts_with(word))
             };
-            marks.extend(tokens.iter().filter(counts).map(|token| token.range.clone()));
+            marks.extend(
+                tokens
+                    .iter()
+                    .filter(counts)
+                    .map(|token| token.range.clone()),
+            );
         }
         marks
     }
@@ -116,7 +120,8 @@ fn back(text: &str, at: usize) -> usize {
         return 0;
     };
     let some = before.get(start..).unwrap_or_default();
-    some.find(char::is_whitespace).map_or(at, |blank| start + blank + 1)
+    some.find(char::is_whitespace)
+        .map_or(at, |blank| start + blank + 1)
 }
 
 /// Some characters after a place, not within a word.
@@ -173,7 +178,10 @@ mod tests {
         let query = SearchQuery::parse(query).unwrap();
         let resolved = |term: &Term| Resolved {
             term: term.clone(),
-            also: also.iter().map(|w| (*w).to_owned()).collect::<BTreeSet<_>>(),
+            also: also
+                .iter()
+                .map(|w| (*w).to_owned())
+                .collect::<BTreeSet<_>>(),
             longer: !also.is_empty(),
         };
         let groups = query.groups.iter();
@@ -186,7 +194,10 @@ mod tests {
 
     fn marked(query: &str, also: &[&str], text: &str) -> Vec<String> {
         let marks = plan(query, also).marks(text);
-        marks.into_iter().map(|mark| text[mark].to_owned()).collect()
+        marks
+            .into_iter()
+            .map(|mark| text[mark].to_owned())
+            .collect()
     }
 
     #[test]
@@ -194,7 +205,10 @@ mod tests {
         let text = "Brakes were inspected; brake pads replaced. The state of the art.";
         assert_eq!(marked("brake", &[], text), ["Brakes", "brake"]);
         assert_eq!(marked("\"brake pad\"", &[], text), ["brake pads"]);
-        assert_eq!(marked("\"state of the art\"", &[], text), ["state of the art"]);
+        assert_eq!(
+            marked("\"state of the art\"", &[], text),
+            ["state of the art"]
+        );
         assert!(marked("\"state the art\"", &[], text).is_empty());
         assert_eq!(marked("inspect* -pads", &[], text), ["inspected"]);
         let text = "തീവണ്ടിപ്പാളങ്ങളിൽ പാളത്തിലെ പാളയം";
@@ -206,7 +220,11 @@ mod tests {
 
     #[test]
     fn excerpts_stand_around_marks_and_hold_no_control_characters() {
-        let long = format!("{} the brake\n\n\u{1b}[31mpads {} brake", "x ".repeat(500), "y ".repeat(500));
+        let long = format!(
+            "{} the brake\n\n\u{1b}[31mpads {} brake",
+            "x ".repeat(500),
+            "y ".repeat(500)
+        );
         let marks = plan("brake", &[]).marks(&long);
         let excerpts = excerpts(&long, &marks);
         assert_eq!(excerpts.len(), 2);

@@ -94,7 +94,13 @@ impl Term {
     /// The one word that other forms and spellings may be looked for of.
     pub fn open_word(&self) -> Option<&str> {
         match self.words.as_slice() {
-            [Word { lexeme, prefix: None, .. }] if !self.quoted => Some(lexeme),
+            [
+                Word {
+                    lexeme,
+                    prefix: None,
+                    ..
+                },
+            ] if !self.quoted => Some(lexeme),
             _ => None,
         }
     }
@@ -103,7 +109,11 @@ impl Term {
 /// What stands in a query between blanks.
 enum Piece {
     Or,
-    Term { text: String, quoted: bool, excluded: bool },
+    Term {
+        text: String,
+        quoted: bool,
+        excluded: bool,
+    },
 }
 
 impl SearchQuery {
@@ -146,7 +156,11 @@ impl SearchQuery {
                 Piece::Or if or || before.is_none() => return Err(BadQuery::Or),
                 Piece::Or => or = true,
                 Piece::Term { excluded: true, .. } if or => return Err(BadQuery::Or),
-                Piece::Term { text, quoted, excluded: true } => {
+                Piece::Term {
+                    text,
+                    quoted,
+                    excluded: true,
+                } => {
                     self.excluded.extend(term(&text, quoted)?);
                     before = None;
                 }
@@ -191,7 +205,11 @@ fn pieces(text: &str) -> Result<Vec<Piece>, BadQuery> {
         };
         pieces.push(match text {
             "OR" | "|" if !quoted && !excluded => Piece::Or,
-            text => Piece::Term { text: text.to_owned(), quoted, excluded },
+            text => Piece::Term {
+                text: text.to_owned(),
+                quoted,
+                excluded,
+            },
         });
         rest = left.trim_start();
     }
@@ -205,7 +223,11 @@ fn term(text: &str, quoted: bool) -> Result<Option<Term>, BadQuery> {
         .map(|token| {
             let gap = token.place - before;
             before = token.place;
-            Word { lexeme: token.lexeme, gap, prefix: None }
+            Word {
+                lexeme: token.lexeme,
+                gap,
+                prefix: None,
+            }
         })
         .collect();
     if words.len() > LONGEST_PHRASE || before as usize > LONGEST_PHRASE {
@@ -226,11 +248,14 @@ mod tests {
 
     fn shown(text: &str) -> String {
         let query = SearchQuery::parse(text).unwrap();
-        let group = |group: &Vec<Term>| {
-            group.iter().map(Term::exact).collect::<Vec<_>>().join("|")
-        };
+        let group = |group: &Vec<Term>| group.iter().map(Term::exact).collect::<Vec<_>>().join("|");
         let mut all: Vec<String> = query.groups.iter().map(group).collect();
-        all.extend(query.excluded.iter().map(|term| format!("-{}", term.exact())));
+        all.extend(
+            query
+                .excluded
+                .iter()
+                .map(|term| format!("-{}", term.exact())),
+        );
         all.join(" ")
     }
 
@@ -241,7 +266,10 @@ mod tests {
     #[test]
     fn words_phrases_exclusions_and_alternatives_are_read() {
         assert_eq!(shown("Brake PADS"), "('brake') ('pad')");
-        assert_eq!(shown(r#""brake pads" -train"#), "('brake' <1> 'pad') -('train')");
+        assert_eq!(
+            shown(r#""brake pads" -train"#),
+            "('brake' <1> 'pad') -('train')"
+        );
         assert_eq!(shown("a OR bus OR tram stop"), "('bus')|('tram') ('stop')");
         assert_eq!(shown("bus | tram"), "('bus')|('tram')");
         assert_eq!(shown(r#""state of the art""#), "('state' <3> 'art')");
@@ -275,7 +303,13 @@ mod tests {
         assert_eq!(refused("a\0b"), BadQuery::Nul);
         assert_eq!(refused(&"x ".repeat(33)), BadQuery::TooManyTerms);
         assert_eq!(refused(&"x-".repeat(20)), BadQuery::PhraseTooLong);
-        for bad in ["OR bus", "bus OR", "bus OR OR tram", "bus OR -tram", "-bus OR tram"] {
+        for bad in [
+            "OR bus",
+            "bus OR",
+            "bus OR OR tram",
+            "bus OR -tram",
+            "-bus OR tram",
+        ] {
             assert_eq!(refused(bad), BadQuery::Or, "{bad}");
         }
     }
@@ -284,7 +318,9 @@ mod tests {
     /// out of.
     #[test]
     fn nothing_typed_breaks_out_of_its_quotes() {
-        let letters = ['a', '\'', '"', '\\', '-', '*', '|', '&', '!', ':', '(', ' ', '്', '\u{200d}', 'ന', '<'];
+        let letters = [
+            'a', '\'', '"', '\\', '-', '*', '|', '&', '!', ':', '(', ' ', '്', '\u{200d}', 'ന', '<',
+        ];
         let mut seed = 7_u64;
         for _ in 0..5_000 {
             let mut text = String::new();
@@ -297,10 +333,19 @@ mod tests {
             let Ok(query) = SearchQuery::parse(&text) else {
                 continue;
             };
-            for word in query.groups.iter().flatten().chain(&query.excluded).flat_map(|t| &t.words) {
+            for word in query
+                .groups
+                .iter()
+                .flatten()
+                .chain(&query.excluded)
+                .flat_map(|t| &t.words)
+            {
                 let all = [Some(&word.lexeme), word.prefix.as_ref()];
                 for word in all.into_iter().flatten() {
-                    assert!(!word.is_empty() && !word.contains(['"', '\\', ' ', ':', '|', '&']), "{text}");
+                    assert!(
+                        !word.is_empty() && !word.contains(['"', '\\', ' ', ':', '|', '&']),
+                        "{text}"
+                    );
                 }
             }
         }

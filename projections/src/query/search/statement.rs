@@ -127,7 +127,9 @@ impl Ask<'_> {
             filter.source.clone(),
             filter.department.clone(),
             filter.language.clone(),
-            filter.status.map(|status| Status::as_str(status).to_owned()),
+            filter
+                .status
+                .map(|status| Status::as_str(status).to_owned()),
         ];
         for (facet, chosen) in FACETS.into_iter().zip(chosen) {
             if let Some(value) = chosen.filter(|_| but != Some(facet)) {
@@ -155,6 +157,8 @@ impl Ask<'_> {
         let wide = any(self.plan);
         sql.push(format_args!(" + {OTHER_FORM} * ts_rank(s.words, "))
             .push_bind(wide)
-            .push("::tsquery, 1))::real FROM read.search s WHERE s.document_id = c.document_id) END");
+            .push(
+                "::tsquery, 1))::real FROM read.search s WHERE s.document_id = c.document_id) END",
+            );
     }
 }
