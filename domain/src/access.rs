@@ -49,6 +49,7 @@ pub const ACTIONS: &[&str] = &[
     "destroy_quarantined",
     "commands",
     "list",
+    "search",
     "view",
     "status",
     "download",

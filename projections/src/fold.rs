@@ -99,9 +99,12 @@ pub(crate) trait Evolve: Sized {
 }
 
 /// Folds the events of documents over the rows that were there before.
-pub(crate) fn fold<R: Evolve>(events: &[RecordedEvent], prior: &BTreeMap<Uuid, R>) -> Folded<R> {
+pub(crate) fn fold<'a, R: Evolve>(
+    events: impl IntoIterator<Item = &'a RecordedEvent>,
+    prior: &BTreeMap<Uuid, R>,
+) -> Folded<R> {
     let mut folded = Folded::default();
-    for recorded in events.iter().filter(|e| is_of_document(e)) {
+    for recorded in events.into_iter().filter(|e| is_of_document(e)) {
         let row = |id: &Uuid| folded.changed.get(id).or_else(|| prior.get(id));
         match next(recorded, row) {
             Ok(Some((id, row))) => {

@@ -21,6 +21,7 @@ mod runner;
 mod source;
 #[cfg(test)]
 mod testing;
+mod words;
 
 pub use compare::{Comparison, UnlikeRow};
 pub use error::ProjectionError;

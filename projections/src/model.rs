@@ -5,27 +5,29 @@
 
 use crate::batch::Texts;
 use crate::fold::Rejected;
-use crate::models::{audit, documents, statistics, texts, validation_errors};
+use crate::models::{audit, documents, search, statistics, texts, validation_errors};
 use async_trait::async_trait;
 use kmrl_domain::RecordedEvent;
 use kmrl_domain::values::TextRef;
 use sqlx::PgConnection;
 
 /// The names of all projections, in the order in which they are brought up to date.
-pub const NAMES: [&str; 5] = [
+pub const NAMES: [&str; 6] = [
     texts::NAME,
     statistics::NAME,
     validation_errors::NAME,
     documents::NAME,
+    search::NAME,
     audit::NAME,
 ];
 
 /// All read models, in the order of [`NAMES`].
-pub(crate) const MODELS: [&dyn Model; 5] = [
+pub(crate) const MODELS: [&dyn Model; 6] = [
     &texts::Texts,
     &statistics::Statistics,
     &validation_errors::ValidationErrors,
     &documents::Documents,
+    &search::Search,
     &audit::Audit,
 ];
 

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod documents;
 mod erasure;
 mod quarantine;
+pub mod search;
 pub mod statistics;
 pub mod texts;
 pub mod validation_errors;

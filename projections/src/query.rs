@@ -4,6 +4,7 @@ mod as_of;
 mod audit;
 mod documents;
 mod erasures;
+mod search;
 mod statistics;
 mod validation_errors;
 
@@ -11,6 +12,10 @@ pub use as_of::{as_of, each_version, is_erased};
 pub use audit::{AuditFilter, AuditKey, AuditRow, Order};
 pub use documents::{DocumentList, DocumentRow, ListFilter, Page, StatusRow};
 pub use erasures::{ErasureRow, Kept};
+pub use search::{
+    BadQuery, Excerpt, FacetCount, Facets, Found, Hit, Piece, ReadAs, SearchFilter, SearchKey,
+    SearchPage, SearchQuery,
+};
 pub use statistics::Statistics;
 pub use validation_errors::ValidationErrorRow;
 

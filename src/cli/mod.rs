@@ -7,6 +7,7 @@ mod dead_letters;
 mod extract;
 mod health;
 mod rebuild;
+mod search;
 mod serve;
 mod server;
 pub mod upload;
@@ -40,6 +41,8 @@ enum Command {
     Extract(extract::ExtractArgs),
     /// Upload files or folders to a running gateway.
     Upload(upload::UploadArgs),
+    /// Find documents in a running gateway by what they say.
+    Search(search::SearchArgs),
     /// Follow what happens in a running gateway.
     Watch(watch::WatchArgs),
     /// Fill a projection anew beside the live one and swap.
@@ -158,6 +161,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliE
         Command::Migrate => serve::migrate(settings).await,
         Command::Extract(args) => extract::run(args, &settings).await,
         Command::Upload(args) => upload::run(args, &ServerAddress::find(&settings)?).await,
+        Command::Search(args) => search::run(args, &ServerAddress::find(&settings)?).await,
         Command::Watch(args) => watch::run(args, &ServerAddress::find(&settings)?).await,
         Command::Rebuild(args) => rebuild::run(args, settings).await,
         Command::Check(args) => check::run(args, settings).await,

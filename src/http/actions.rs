@@ -46,6 +46,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
         "/api/v1/documents/{id}/erasure/reject",
         "reject_erasure",
     ),
+    ("GET", "/api/v1/search", "search"),
     ("GET", "/api/v1/erasures", "erasures"),
     (
         "POST",

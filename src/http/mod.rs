@@ -30,6 +30,7 @@ pub mod problem;
 mod query;
 mod range;
 pub mod router;
+mod search;
 pub mod state;
 mod status;
 mod websocket_info;

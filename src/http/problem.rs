@@ -84,6 +84,7 @@ problems! {
     JsonTooDeep = 400 "json-too-deep" "The JSON is nested too deep";
     BodyTooLarge = 413 "body-too-large" "The body is larger than allowed";
     ContentTypeUnsupported = 415 "content-type-unsupported" "The body must be application/json";
+    SearchQueryInvalid = 400 "search-query-invalid" "The query cannot be searched for";
     UnknownParameter = 400 "unknown-parameter" "A query parameter is unknown";
     InvalidParameter = 400 "invalid-parameter" "A parameter has a value that cannot be used";
     InvalidId = 400 "invalid-id" "The id is no UUID";

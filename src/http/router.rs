@@ -7,7 +7,7 @@ use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use super::{
     asyncapi, audit, commands, dead_letters, documents, erasures, events, health, live, log,
-    metrics, openapi, status, websocket_info,
+    metrics, openapi, search, status, websocket_info,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};
@@ -40,6 +40,7 @@ fn split() -> (Split, OpenApi) {
         .merge(live::routes())
         .merge(log::routes())
         .merge(health::routes())
+        .routes(routes!(search::search))
         .routes(routes!(commands::commands))
         .routes(routes!(events::events))
         .routes(routes!(erasures::erasures))

@@ -17,6 +17,7 @@ mod live;
 mod log;
 mod openapi;
 mod past;
+mod search;
 mod sse;
 mod stream;
 #[path = "../support/mod.rs"]

@@ -104,11 +104,12 @@ async fn after_destruction_the_same_rows_come_of_the_rest() {
     world.catch_up().await;
     assert_eq!(dump(&world, 1).await, grown, "delivered twice");
     assert_eq!(world.parked().await.len(), 0);
-    // Document 20 is not erased: its name went by the rough hand of this test.
+    // Document 20 is not erased: its name went by the rough hand of this test, and with it words
+    // of the vocabulary, whose rows do not say whose they are.
     let kept = |rows: Vec<(String, String)>| -> Vec<_> {
         let of_20 = id(20).to_string();
         rows.into_iter()
-            .filter(|(_, r)| !r.contains(&of_20))
+            .filter(|(table, r)| table != "search_words" && !r.contains(&of_20))
             .collect()
     };
     for name in NAMES {
@@ -124,7 +125,8 @@ async fn a_text_that_went_before_its_erasure_is_read_parks_only_until_then() {
     world.append(history::processed(2)).await;
     destroy(&world).await;
     world.catch_up().await;
-    assert_eq!(world.parked().await, [("texts".to_owned(), 3)].into());
+    let lacking = ["search", "texts"].map(|name| (name.to_owned(), 3));
+    assert_eq!(world.parked().await, lacking.into());
     world.append(history::erasure(2, 4)).await;
     world.catch_up().await;
     assert!(world.parked().await.is_empty());

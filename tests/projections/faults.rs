@@ -20,8 +20,8 @@ async fn an_event_that_cannot_be_read_is_parked_and_the_rest_goes_on() {
     world.append(events).await;
     assert_eq!(world.catch_up().await, head);
     let position = bad as i64 + 1;
-    let both = ["documents", "statistics"].map(|name| (name.to_owned(), position));
-    assert_eq!(world.parked().await, both.into());
+    let all = ["documents", "search", "statistics"].map(|name| (name.to_owned(), position));
+    assert_eq!(world.parked().await, all.into());
     let row = world.read.document(id(number)).await.unwrap().unwrap();
     assert_eq!((row.status.as_str(), row.incomplete), ("processed", true));
     assert!(
@@ -85,11 +85,9 @@ async fn a_missing_text_marks_its_document_until_a_rebuild_finds_it() {
     assert!(!other.incomplete && other.extracted_text.is_some());
 
     world.shelf.missing.lock().unwrap().clear();
-    world
-        .projector
-        .rebuild("texts", &mut |_, _| {})
-        .await
-        .unwrap();
+    for name in ["texts", "search"] {
+        world.projector.rebuild(name, &mut |_, _| {}).await.unwrap();
+    }
     let row = world.read.document(id(1)).await.unwrap().unwrap();
     assert!(!row.incomplete && row.extracted_text.is_some());
 }

@@ -110,7 +110,7 @@ pub fn failed(number: u32, sequence: i64, attempt: u32, again: bool) -> New {
     event(number, sequence, &failed, None)
 }
 
-fn corrected(number: u32, sequence: i64) -> New {
+pub fn corrected(number: u32, sequence: i64) -> New {
     let corrected = DocumentEvent::Corrected(Corrected {
         department: Some("legal".into()),
         language: Some("mixed".into()),
@@ -132,7 +132,7 @@ pub fn withdrawn(number: u32, sequence: i64) -> New {
     event(number, sequence, &withdrawn, None)
 }
 
-fn reprocessing(number: u32, sequence: i64) -> New {
+pub fn reprocessing(number: u32, sequence: i64) -> New {
     let requested = DocumentEvent::ReprocessingRequested(ReprocessingRequested {
         run: 2,
         priority: Priority::High,

@@ -12,4 +12,5 @@ mod faults;
 mod history;
 mod rebuilding;
 mod rows;
+mod search;
 mod world;

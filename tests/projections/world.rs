@@ -211,6 +211,16 @@ impl EventSource for TableLog {
 pub struct Shelf {
     pub away: AtomicBool,
     pub missing: Mutex<BTreeSet<String>>,
+    /// Pages by key.
+    pub said: Mutex<HashMap<String, Vec<String>>>,
+}
+
+impl Shelf {
+    /// Says what stands under a key.
+    pub fn say(&self, key: String, pages: &[&str]) {
+        let pages = pages.iter().map(|page| (*page).to_owned()).collect();
+        self.said.lock().unwrap().insert(key, pages);
+    }
 }
 
 #[async_trait]
@@ -224,8 +234,10 @@ impl TextSource for Shelf {
         if self.missing.lock().unwrap().contains(key) {
             return Err(TextError::Missing { key: key.into() });
         }
+        let said = self.said.lock().unwrap().get(key).cloned();
         Ok(TextArtefact {
-            pages: vec![format!("first page of {key}"), "second\0page".into()],
+            pages: said
+                .unwrap_or_else(|| vec![format!("first page of {key}"), "second\0page".into()]),
             title: Some("Title".into()),
             producer: None,
         })

@@ -4,7 +4,7 @@ use super::{QueryError, ReadModel};
 use kmrl_domain::values::{FailureReason, Status};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{FromRow, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -305,6 +305,19 @@ impl ReadModel {
             shown_at,
         })
     }
+}
+
+/// Those of the documents that are not erased, without their text.
+pub(super) async fn of_ids(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<Vec<DocumentRow>, sqlx::Error> {
+    sqlx::query_as(&format!(
+        "SELECT {COLUMNS} FROM read.documents d WHERE d.id = ANY($1) AND d.erased_at IS NULL"
+    ))
+    .bind(ids)
+    .fetch_all(connection)
+    .await
 }
 
 /// One statement, so that page and total are of one moment.
