@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod documents;
 mod erasure;
+mod judged;
 pub mod statistics;
 pub mod texts;
 pub mod validation_errors;

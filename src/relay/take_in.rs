@@ -84,6 +84,7 @@ impl Changes {
             }
             DocumentEvent::Withdrawn(_) | DocumentEvent::Erased(_) => self.gone.push(document_id),
             DocumentEvent::ProcessingStarted(_)
+            | DocumentEvent::Reviewed(_)
             | DocumentEvent::Corrected(_)
             | DocumentEvent::LegalHoldPlaced(_)
             | DocumentEvent::LegalHoldReleased(_)

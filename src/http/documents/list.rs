@@ -33,6 +33,10 @@ pub(super) struct ListQuery {
     status: Option<String>,
     /// Only of this department.
     department: Option<String>,
+    /// Only in this language: mixed, und or a code such as en or ml.
+    language: Option<String>,
+    /// Only those whose text a person has to look at, or only the others.
+    needs_review: Option<bool>,
     /// Also withdrawn ones.
     include_withdrawn: Option<bool>,
     /// Also erased ones.
@@ -99,6 +103,8 @@ pub(super) async fn list(
     let filter = ListFilter {
         source: query.source,
         department: query.department,
+        language: query.language,
+        needs_review: query.needs_review,
         status: status.map_err(|e| {
             Problem::new(ProblemType::InvalidParameter).detail(format!("status: {e}"))
         })?,
