@@ -212,7 +212,7 @@ impl Reconciler {
         let rows: Vec<(String, Option<String>)> = sqlx::query_as(
             "SELECT aggregate_id, es_readable(payload) -> 'text' ->> 'key' FROM events \
              WHERE aggregate_type = 'document' AND aggregate_id = ANY($1) \
-               AND event_type IN ('Extracted', 'Erased')",
+               AND event_type IN ('Extracted', 'Reviewed', 'Erased')",
         )
         .bind(&ids)
         .fetch_all(&self.pool)

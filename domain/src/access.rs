@@ -308,6 +308,7 @@ pub fn bounded(text: &str, most: usize) -> String {
 pub fn action_of_event(event_type: &str) -> String {
     match event_type {
         "Uploaded" | "UploadRefused" => "upload".into(),
+        "Reviewed" => "review".into(),
         "Corrected" => "correct".into(),
         "ReprocessingRequested" => "reprocess".into(),
         "Withdrawn" => "withdraw".into(),

@@ -1,5 +1,6 @@
 //! What can be asked of a document. Time, ids and worker names come in with the command.
 
+use crate::judged::{Judgement, Verdict};
 use crate::private::PrivateDigest;
 use crate::quarantine::Admission;
 use crate::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
@@ -19,6 +20,8 @@ pub enum DocumentCommand {
     RecordFailure(RecordFailure),
     /// Process it once more.
     RequestReprocessing(RequestReprocessing),
+    /// Say what stands of its text.
+    Review(Review),
     /// Correct what is said of it.
     Correct(Correct),
     /// Withdraw it.
@@ -86,12 +89,14 @@ pub struct RecordExtraction {
     pub attempt: Attempt,
     /// Where the text is.
     pub text: TextRef,
-    /// `en`, `ml`, `mixed` or `und`.
+    /// `mixed`, `und`, or a code of ISO 639.
     pub language: String,
     /// 0 to 1.
     pub confidence: f64,
     /// What the rules found.
     pub department: Option<String>,
+    /// What else was found out.
+    pub judgement: Judgement,
     /// What the structure gave away.
     pub findings: Option<Findings>,
     /// Now.
@@ -147,6 +152,19 @@ impl RetryPolicy {
 pub struct RequestReprocessing {
     /// How urgent.
     pub priority: Priority,
+    /// Now.
+    pub at: OffsetDateTime,
+}
+
+/// See [`DocumentCommand::Review`].
+#[derive(Clone, Debug)]
+pub struct Review {
+    /// What is said.
+    pub verdict: Verdict,
+    /// The corrected text, already safe in the object store; with no other verdict.
+    pub text: Option<TextRef>,
+    /// Who says so.
+    pub by: String,
     /// Now.
     pub at: OffsetDateTime,
 }

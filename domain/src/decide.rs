@@ -16,6 +16,7 @@ mod release_legal_hold;
 mod request_erasure;
 mod request_release;
 mod request_reprocessing;
+mod review;
 mod start_processing;
 #[cfg(test)]
 mod testing;
@@ -29,6 +30,7 @@ pub use record_extraction::{OutcomeRefusal, standing};
 pub use request_erasure::ErasureRefusal;
 pub use request_release::QuarantineRefusal;
 pub use request_reprocessing::ReprocessingRefusal;
+pub use review::ReviewRefusal;
 pub use start_processing::StartRefusal;
 pub use upload::UploadRefusal;
 pub use withdraw::WithdrawRefusal;
@@ -55,6 +57,9 @@ pub enum Refusal {
     /// A request to reprocess was refused.
     #[error(transparent)]
     Reprocessing(#[from] ReprocessingRefusal),
+    /// A review was refused.
+    #[error(transparent)]
+    Review(#[from] ReviewRefusal),
     /// A correction was refused.
     #[error(transparent)]
     Correct(#[from] CorrectRefusal),
@@ -96,6 +101,7 @@ pub fn decide(
         DocumentCommand::RecordExtraction(c) => record_extraction::decide(document, c)?,
         DocumentCommand::RecordFailure(c) => record_failure::decide(document, c)?,
         DocumentCommand::RequestReprocessing(c) => request_reprocessing::decide(document, &c)?,
+        DocumentCommand::Review(c) => review::decide(document, c)?,
         DocumentCommand::Correct(c) => correct::decide(document, c)?,
         DocumentCommand::Withdraw(c) => withdraw::decide(document, &c)?,
         DocumentCommand::PlaceLegalHold(c) => place_legal_hold::decide(document, c)?,

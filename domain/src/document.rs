@@ -5,7 +5,8 @@
 use crate::command::DocumentCommand;
 use crate::decide::{self, Refusal};
 use crate::event::DocumentEvent;
-use crate::values::{Attempt, Priority, Status};
+use crate::judged::Verdict;
+use crate::values::{Attempt, Priority, Status, TextRef};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
@@ -29,8 +30,22 @@ pub struct Document {
     pub withdrawn: bool,
     /// The department it belongs to.
     pub department: Option<String>,
+    /// A person said so: no rule says otherwise any more.
+    pub department_corrected: bool,
     /// The language it is in.
     pub language: Option<String>,
+    /// A person said so.
+    pub language_corrected: bool,
+    /// The text that stands.
+    pub text: Option<TextRef>,
+    /// A person wrote it: no extraction takes its place.
+    pub text_corrected: bool,
+    /// The text that was read from the file last.
+    pub extracted: Option<TextRef>,
+    /// SHA-256 of the extracted text that a person looked at last.
+    pub looked_at: Option<String>,
+    /// A person has to look at its text.
+    pub needs_review: bool,
     /// The legal matters that hold it.
     pub holds: BTreeSet<String>,
     /// The newest retention rule that it was kept for as long as.
@@ -114,8 +129,27 @@ impl Aggregate for Document {
             DocumentEvent::Extracted(e) => {
                 self.status = Status::Processed;
                 self.settled = e.attempt;
-                self.language = Some(e.language);
-                self.department = e.department.or_else(|| self.department.take());
+                if !self.language_corrected {
+                    self.language = Some(e.language);
+                }
+                if !self.department_corrected {
+                    self.department = e.department.or_else(|| self.department.take());
+                }
+                self.needs_review = !e.judgement.needs_review.is_empty();
+                if !e.correction_kept {
+                    (self.text, self.text_corrected) = (Some(e.text.clone()), false);
+                }
+                self.extracted = Some(e.text);
+            }
+            DocumentEvent::Reviewed(e) => {
+                self.needs_review = false;
+                self.looked_at = self.extracted.as_ref().map(|text| text.sha256.clone());
+                self.text = Some(e.text);
+                self.text_corrected = match e.verdict {
+                    Verdict::Accepted => self.text_corrected,
+                    Verdict::Corrected => true,
+                    Verdict::Reread => false,
+                };
             }
             DocumentEvent::Failed(e) => {
                 self.status = if e.retry_at.is_some() {
@@ -133,7 +167,9 @@ impl Aggregate for Document {
                 };
             }
             DocumentEvent::Corrected(e) => {
+                self.department_corrected |= e.department.is_some();
                 self.department = e.department.or_else(|| self.department.take());
+                self.language_corrected |= e.language.is_some();
                 self.language = e.language.or_else(|| self.language.take());
             }
             DocumentEvent::Withdrawn(_) => self.withdrawn = true,

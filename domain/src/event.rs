@@ -3,6 +3,7 @@
 //! An event's form never changes in place. A changed form gets a higher version, an upcaster in
 //! [`crate::upcast`] and a golden file in `domain/goldens`; the old golden file stays for ever.
 
+use crate::judged::{Judgement, Verdict};
 use crate::private::PrivateDigest;
 pub use crate::quarantine::{
     QuarantineReleaseRejected, QuarantineReleaseRequested, QuarantineReleased, Quarantined,
@@ -28,6 +29,8 @@ pub enum DocumentEvent {
     Failed(Failed),
     /// Somebody asked for its processing to be done again.
     ReprocessingRequested(ReprocessingRequested),
+    /// A person looked at its text, and said what stands.
+    Reviewed(Reviewed),
     /// Somebody corrected what is said of it.
     Corrected(Corrected),
     /// It was withdrawn; its history stays.
@@ -99,12 +102,17 @@ pub struct Extracted {
     pub attempt: Attempt,
     /// Where the text is.
     pub text: TextRef,
-    /// `en`, `ml`, `mixed` or `und`.
+    /// `mixed` (English and Malayalam), `und`, or a code of ISO 639, such as `en` or `ml`.
     pub language: String,
     /// 0 to 1: how far the text can be trusted.
     pub confidence: f64,
-    /// The department that the rules found, if any.
+    /// The department that the rules found; `None` when none were asked.
     pub department: Option<String>,
+    /// What else was found out.
+    #[serde(flatten)]
+    pub judgement: Judgement,
+    /// A person had corrected the text: that one stands, and this one does not take its place.
+    pub correction_kept: bool,
     /// What the file's structure gave away; `None` for formats without one.
     pub findings: Option<Findings>,
     /// When.
@@ -138,6 +146,20 @@ pub struct ReprocessingRequested {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub requested_at: OffsetDateTime,
+}
+
+/// See [`DocumentEvent::Reviewed`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reviewed {
+    /// What they said.
+    pub verdict: Verdict,
+    /// The text that stands from now on; when accepted, the one that stood.
+    pub text: TextRef,
+    /// Who, such as `key:admin`.
+    pub reviewer: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub reviewed_at: OffsetDateTime,
 }
 
 /// See [`DocumentEvent::Corrected`]. `None` leaves as it was.
@@ -252,12 +274,13 @@ pub struct ContentDestroyed {
 
 impl DocumentEvent {
     /// The names of all event types.
-    pub const TYPES: [&'static str; 19] = [
+    pub const TYPES: [&'static str; 20] = [
         "Uploaded",
         "ProcessingStarted",
         "Extracted",
         "Failed",
         "ReprocessingRequested",
+        "Reviewed",
         "Corrected",
         "Withdrawn",
         "LegalHoldPlaced",
@@ -283,6 +306,7 @@ impl DocumentEvent {
             Self::Extracted(_) => "Extracted",
             Self::Failed(_) => "Failed",
             Self::ReprocessingRequested(_) => "ReprocessingRequested",
+            Self::Reviewed(_) => "Reviewed",
             Self::Corrected(_) => "Corrected",
             Self::Withdrawn(_) => "Withdrawn",
             Self::LegalHoldPlaced(_) => "LegalHoldPlaced",
@@ -307,6 +331,10 @@ impl DomainEvent for DocumentEvent {
     }
 
     fn event_version(&self) -> String {
-        "1.0".into()
+        match self {
+            Self::Extracted(_) => "1.1",
+            _ => "1.0",
+        }
+        .into()
     }
 }

@@ -9,6 +9,7 @@ pub mod decide;
 pub mod document;
 pub mod event;
 pub mod intake;
+pub mod judged;
 pub mod private;
 pub mod quarantine;
 pub mod recorded;

@@ -9,6 +9,7 @@ use cqrs_es::DomainEvent;
 use cqrs_es::persist::SerializedEvent;
 use kmrl_domain::access::Outcome;
 use kmrl_domain::event::*;
+use kmrl_domain::judged::*;
 use kmrl_domain::quarantine::Objection;
 use kmrl_domain::upcast::{upcast, upcasters};
 use kmrl_domain::values::*;
@@ -23,6 +24,27 @@ const ATTEMPT: Attempt = Attempt { run: 1, attempt: 2 };
 
 fn private() -> PrivateDigest {
     PrivateDigest(format!("sha256:{}", "0".repeat(64)))
+}
+
+fn judgement() -> Judgement {
+    Judgement {
+        language_shares: [("Latn".to_owned(), 0.5), ("Mlym".to_owned(), 0.5)].into(),
+        department_evidence: Some(DepartmentEvidence {
+            department: "safety".into(),
+            rules: "0123456789abcdef".into(),
+            score: 6.5,
+            next_score: 1.0,
+            terms: vec![FoundTerm {
+                term: "safety circular".into(),
+                place: "title".into(),
+                count: 1,
+                score: 6.5,
+            }],
+        }),
+        needs_review: vec![ReviewReason::correction_kept()],
+        recognised_pages: 1,
+        unread_pages: 2,
+    }
 }
 
 fn samples() -> Vec<DocumentEvent> {
@@ -56,6 +78,8 @@ fn samples() -> Vec<DocumentEvent> {
             language: "mixed".into(),
             confidence: 0.75,
             department: Some("safety".into()),
+            judgement: judgement(),
+            correction_kept: true,
             findings: Some(Findings {
                 version: Some("1.7".into()),
                 javascript: true,
@@ -76,6 +100,17 @@ fn samples() -> Vec<DocumentEvent> {
             run: 2,
             priority: Priority::High,
             requested_at: WHEN,
+        }),
+        DocumentEvent::Reviewed(Reviewed {
+            verdict: Verdict::Corrected,
+            text: TextRef {
+                key: "text/ef/01/ef01".into(),
+                sha256: "ef01".into(),
+                characters: 42,
+                pages: 3,
+            },
+            reviewer: "key:admin".into(),
+            reviewed_at: WHEN,
         }),
         DocumentEvent::Corrected(Corrected {
             department: Some("finance".into()),
@@ -268,5 +303,5 @@ fn every_golden_file_is_still_read() {
         }
         read += 1;
     }
-    assert!(read >= 22);
+    assert!(read >= 24);
 }

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod documents;
 mod erasure;
+mod judged;
 mod quarantine;
 pub mod search;
 pub mod statistics;

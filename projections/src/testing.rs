@@ -5,8 +5,9 @@ use kmrl_domain::event::{
     ContentDestroyed, Corrected, Erased, ErasureRejected, ErasureRequested, Extracted, Failed,
     LegalHoldPlaced, LegalHoldReleased, ProcessingStarted, QuarantineReleaseRejected,
     QuarantineReleaseRequested, QuarantineReleased, Quarantined, ReprocessingRequested,
-    RetentionExpired, RisksAccepted, Uploaded, Withdrawn,
+    RetentionExpired, Reviewed, RisksAccepted, Uploaded, Withdrawn,
 };
+use kmrl_domain::judged::{DepartmentEvidence, Judgement, ReviewReason, Verdict};
 use kmrl_domain::private::{CorrectedPrivate, PrivateDigest, UploadedPrivate};
 use kmrl_domain::quarantine::Objection;
 use kmrl_domain::values::{Attempt, Blob, FailureReason, Priority, TextRef};
@@ -130,9 +131,66 @@ fn extracted(characters: u64, confidence: f64) -> DocumentEvent {
         language: "en".into(),
         confidence,
         department: Some("rolling_stock".into()),
+        judgement: Judgement::default(),
+        correction_kept: false,
         findings: None,
         extracted_at: AT,
     })
+}
+
+/// An extraction that a person has to look at.
+pub(crate) fn doubtful() -> (DocumentEvent, Option<Value>) {
+    (judged(1, "cdef", "low_confidence", false), None)
+}
+
+/// A later one of another text, after a correction.
+pub(crate) fn kept_back(run: u32, sha256: &str) -> (DocumentEvent, Option<Value>) {
+    (judged(run, sha256, "correction_kept", true), None)
+}
+
+fn judged(run: u32, sha256: &str, code: &str, correction_kept: bool) -> DocumentEvent {
+    DocumentEvent::Extracted(Extracted {
+        attempt: Attempt { run, attempt: 1 },
+        text: text_of(sha256),
+        language: "ml".into(),
+        confidence: 0.4,
+        department: Some("safety".into()),
+        judgement: Judgement {
+            language_shares: [("Mlym".to_owned(), 1.0)].into(),
+            department_evidence: Some(DepartmentEvidence {
+                department: "safety".into(),
+                ..DepartmentEvidence::default()
+            }),
+            needs_review: vec![ReviewReason {
+                code: code.into(),
+                detail: "why".into(),
+            }],
+            recognised_pages: 1,
+            unread_pages: 0,
+        },
+        correction_kept,
+        findings: None,
+        extracted_at: AT,
+    })
+}
+
+pub(crate) fn text_of(sha256: &str) -> TextRef {
+    TextRef {
+        key: format!("text/{sha256}.json"),
+        sha256: sha256.into(),
+        characters: 7,
+        pages: 1,
+    }
+}
+
+pub(crate) fn reviewed(verdict: Verdict, sha256: &str) -> (DocumentEvent, Option<Value>) {
+    let event = DocumentEvent::Reviewed(Reviewed {
+        verdict,
+        text: text_of(sha256),
+        reviewer: "key:admin".into(),
+        reviewed_at: AT,
+    });
+    (event, None)
 }
 
 pub(crate) fn failed(run: u32, attempt: u32, again: bool) -> (DocumentEvent, Option<Value>) {

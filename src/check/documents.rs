@@ -29,7 +29,7 @@ struct Named {
 const NAMED: &str = "SELECT e.position, e.aggregate_id, o.object ->> 'key' AS key, \
             o.object ->> 'sha256' AS sha256, (o.object ->> 'size')::bigint AS size \
      FROM events e, LATERAL (SELECT coalesce(es_readable(e.payload) -> 'blob', es_readable(e.payload) -> 'text') AS object) o \
-     WHERE e.aggregate_type = 'document' AND e.event_type IN ('Uploaded', 'Extracted') \
+     WHERE e.aggregate_type = 'document' AND e.event_type IN ('Uploaded', 'Extracted', 'Reviewed') \
        AND e.position > $1 \
        AND NOT EXISTS (SELECT 1 FROM events x WHERE x.aggregate_type = e.aggregate_type \
                        AND x.aggregate_id = e.aggregate_id AND x.event_type = 'Erased') \

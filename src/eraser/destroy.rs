@@ -7,7 +7,7 @@ use crate::fault_point;
 use crate::ports::{BlobError, text_prefix};
 use crate::removal::Removed;
 use kmrl_domain::command::RecordDestruction;
-use kmrl_domain::event::{Extracted, Uploaded};
+use kmrl_domain::event::{Extracted, Reviewed, Uploaded};
 use kmrl_domain::recorded::DecodeError;
 use kmrl_domain::{DocumentCommand, RecordedEvent, document};
 use kmrl_projections::Projector;
@@ -45,6 +45,9 @@ impl Content {
                 "Uploaded" => content.bytes = Some(event.decode::<Uploaded>()?.blob.sha256),
                 "Extracted" => {
                     content.texts.insert(event.decode::<Extracted>()?.text.key);
+                }
+                "Reviewed" => {
+                    content.texts.insert(event.decode::<Reviewed>()?.text.key);
                 }
                 "ContentDestroyed" => content.destroyed = true,
                 _ => {}
@@ -172,7 +175,7 @@ impl Eraser {
             return Ok(());
         }
         let shared: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM events x WHERE x.event_type = 'Extracted' \
+            "SELECT EXISTS (SELECT 1 FROM events x WHERE x.event_type IN ('Extracted', 'Reviewed') \
              AND es_readable(x.payload) -> 'text' ->> 'key' = $1 AND x.aggregate_id <> $2 \
              AND NOT EXISTS (SELECT 1 FROM events e WHERE e.aggregate_type = x.aggregate_type \
                  AND e.aggregate_id = x.aggregate_id AND e.event_type = 'Erased'))",

@@ -9,7 +9,8 @@ use crate::proof::note::SigningKey;
 use crate::spool::Spool;
 use futures::StreamExt;
 use kmrl_domain::document;
-use kmrl_domain::event::{DocumentEvent, Extracted, Uploaded};
+use kmrl_domain::event::{DocumentEvent, Uploaded};
+use kmrl_domain::judged::text_set_by;
 use kmrl_domain::private::{self, UploadedPrivate};
 use kmrl_projections::query::{QueryError, ReadModel};
 use sqlx::PgPool;
@@ -270,12 +271,15 @@ impl Work {
 
     fn text(&self, pack: &mut Pack<File>) -> Result<(), EvidenceError> {
         let mut newest_first = self.events.iter().rev();
-        let Some(line) = newest_first.find(|e| e.entry.event_type == "Extracted") else {
+        let set = |e: &StreamLine| {
+            let payload = serde_json::from_str(&e.entry.payload).ok()?;
+            text_set_by(&e.entry.event_type, &payload)
+        };
+        let Some(standing) = newest_first.find_map(set) else {
             return Ok(());
         };
-        let extracted: Extracted = serde_json::from_str(&line.entry.payload)?;
         let mut artefact = Vec::new();
-        self.copy(&extracted.text.key, &mut artefact)?;
+        self.copy(&standing.key, &mut artefact)?;
         pack.text(&artefact)
     }
 

@@ -11,7 +11,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `original/NAME` | the document's bytes; SHA-256 as in its event `Uploaded` |
-//! | `text.json` | the artefact of its newest text; SHA-256 as in its last event `Extracted` |
+//! | `text.json` | the artefact of its newest text; SHA-256 as in its last event that sets one: `Reviewed`, or `Extracted` without `correction_kept` |
 //! | `text.txt` | the same text, with a form feed between pages |
 //! | `events.jsonl` | each event of its stream, a [`StreamLine`] a line |
 //! | `audit.jsonl` | each entry of the log with records of access to it, an [`AccessLine`] a line |

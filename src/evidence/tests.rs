@@ -266,7 +266,7 @@ fn a_sealed_lie_is_found() {
     parts.artefact = br#"{"pages":["other"]}"#.to_vec();
     expect(
         &parts.found(),
-        "it is not what the last event Extracted names",
+        "it is not what the last event that sets a text names",
     );
     let mut parts = Parts::new();
     parts.text = false;

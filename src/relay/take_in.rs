@@ -90,6 +90,7 @@ impl Changes {
             }
             DocumentEvent::Quarantined(_) => self.held.push(document_id),
             DocumentEvent::ProcessingStarted(_)
+            | DocumentEvent::Reviewed(_)
             | DocumentEvent::Corrected(_)
             | DocumentEvent::LegalHoldPlaced(_)
             | DocumentEvent::LegalHoldReleased(_)

@@ -3,14 +3,18 @@
 use super::attempt::Setback;
 use bytes::Bytes;
 use kmrl_domain::command::RecordExtraction;
+use kmrl_domain::judged::{Judgement, ReviewReason};
 use kmrl_domain::private::hex;
 use kmrl_domain::values::{Attempt, Findings, TextArtefact, TextRef};
-use kmrl_extraction::{Extraction, PdfStructure};
+use kmrl_extraction::{Extraction, Origin, Page, PdfStructure};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::ports::text_key;
+
+/// A text of less confidence is for a person to look at.
+const REVIEW_BELOW: f64 = 0.7;
 
 /// An extraction ready to be stored and recorded.
 pub(super) struct Artefact {
@@ -18,6 +22,7 @@ pub(super) struct Artefact {
     pub(super) text: TextRef,
     language: String,
     confidence: f64,
+    judgement: Judgement,
     findings: Option<Findings>,
 }
 
@@ -39,6 +44,8 @@ impl Artefact {
         attempt: Attempt,
         extraction: Extraction,
     ) -> Result<Self, serde_json::Error> {
+        let confidence = bounded(extraction.confidence);
+        let judgement = judged(&extraction, confidence);
         let (mut title, mut producer, mut findings) = (None, None, None);
         if let Some(structure) = extraction.structure {
             findings = Some(found(&structure));
@@ -61,7 +68,8 @@ impl Artefact {
             },
             bytes: bytes.into(),
             language: extraction.language.code().to_owned(),
-            confidence: bounded(extraction.confidence),
+            confidence,
+            judgement,
             findings,
         })
     }
@@ -74,9 +82,38 @@ impl Artefact {
             language: self.language.clone(),
             confidence: self.confidence,
             department: None,
+            judgement: self.judgement.clone(),
             findings: self.findings.clone(),
             at,
         }
+    }
+}
+
+/// What is known beside the text: its pages, and whether a person has to look at it.
+fn judged(extraction: &Extraction, confidence: f64) -> Judgement {
+    let pages = |origin| {
+        let of_origin = |page: &&Page| page.origin == origin;
+        u32::try_from(extraction.pages.iter().filter(of_origin).count()).unwrap_or(u32::MAX)
+    };
+    let (recognised_pages, unread_pages) = (pages(Origin::Recognised), pages(Origin::Picture));
+    let mut needs_review = Vec::new();
+    if confidence < REVIEW_BELOW {
+        needs_review.push(ReviewReason {
+            code: "low_confidence".into(),
+            detail: format!("the confidence of {confidence:.2} is below {REVIEW_BELOW}"),
+        });
+    }
+    if unread_pages > 0 {
+        needs_review.push(ReviewReason {
+            code: "unread_pages".into(),
+            detail: format!("pages that could not be read: {unread_pages}"),
+        });
+    }
+    Judgement {
+        needs_review,
+        recognised_pages,
+        unread_pages,
+        ..Judgement::default()
     }
 }
 

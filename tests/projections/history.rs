@@ -88,6 +88,8 @@ pub fn extracted(number: u32, sequence: i64, run: u32, attempt: u32) -> New {
         language: if number.is_multiple_of(2) { "en" } else { "ml" }.into(),
         confidence: 0.5 + f64::from(number % 50) / 100.0,
         department: (number.is_multiple_of(4)).then(|| "safety".into()),
+        judgement: kmrl_domain::judged::Judgement::default(),
+        correction_kept: false,
         findings: Some(Findings {
             version: Some("1.7".into()),
             ..Findings::default()

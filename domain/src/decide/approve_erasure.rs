@@ -114,6 +114,7 @@ mod tests {
                 language: "en".into(),
                 confidence: 1.0,
                 department: None,
+                judgement: crate::judged::Judgement::default(),
                 findings: None,
                 at: at(11),
             }),

@@ -36,11 +36,16 @@ pub(super) fn decide(
     }
     check("department", c.department.as_deref())?;
     check("language", c.language.as_deref())?;
-    // What is already so is not corrected; only digests tell metadata apart, so it always counts.
+    // What a person has said already is not said again, though what rules found is: from then on
+    // no rule says otherwise. Only digests tell metadata apart, so it always counts.
+    let is_new =
+        |new: &String, old: &Option<String>, said: bool| !said || old.as_ref() != Some(new);
     let department = c
         .department
-        .filter(|d| document.department.as_ref() != Some(d));
-    let language = c.language.filter(|l| document.language.as_ref() != Some(l));
+        .filter(|d| is_new(d, &document.department, document.department_corrected));
+    let language = c
+        .language
+        .filter(|l| is_new(l, &document.language, document.language_corrected));
     if department.is_none() && language.is_none() && c.private.is_none() {
         return Ok(None);
     }
@@ -115,6 +120,13 @@ mod tests {
             vec![uploaded(), corrected(Some("safety"), None)],
             correct(Some("safety"), None),
         );
+    }
+
+    #[test]
+    fn what_rules_found_can_be_confirmed() {
+        given(vec![uploaded(), started(1, 1), extracted(1, 1)])
+            .when(correct(None, Some("en")))
+            .then_expect_events(vec![corrected(None, Some("en"))]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::command::RecordExtraction;
 use crate::document::Document;
 use crate::event::{DocumentEvent, Extracted};
+use crate::judged::ReviewReason;
 use crate::values::Attempt;
 
 /// Why an outcome was refused.
@@ -53,12 +54,22 @@ pub(super) fn decide(
     if !(0.0..=1.0).contains(&c.confidence) {
         return Err(OutcomeRefusal::Confidence);
     }
+    let mut judgement = c.judgement;
+    // What a person wrote outranks what a program read. A text that a person has looked at need
+    // not be looked at again; another one must be, also where it stands back behind a correction.
+    if document.looked_at.as_ref() == Some(&c.text.sha256) {
+        judgement.needs_review.clear();
+    } else if document.text_corrected {
+        judgement.needs_review.push(ReviewReason::correction_kept());
+    }
     Ok(Some(DocumentEvent::Extracted(Extracted {
         attempt: c.attempt,
         text: c.text,
         language: c.language,
         confidence: c.confidence,
         department: c.department,
+        judgement,
+        correction_kept: document.text_corrected,
         findings: c.findings,
         extracted_at: c.at,
     })))
@@ -69,6 +80,8 @@ mod tests {
     use super::*;
     use crate::command::DocumentCommand;
     use crate::decide::testing::*;
+    use crate::judged::{Judgement, Verdict};
+    use crate::values::TextRef;
 
     fn record(run: u32, n: u32) -> DocumentCommand {
         record_with(run, n, 1.0)
@@ -81,6 +94,7 @@ mod tests {
             language: "en".into(),
             confidence,
             department: None,
+            judgement: Judgement::default(),
             findings: None,
             at: at(2),
         })
@@ -129,6 +143,87 @@ mod tests {
         given(vec![uploaded(), started(1, 1), withdrawn()])
             .when(record(1, 1))
             .then_expect_error(OutcomeRefusal::Withdrawn.into());
+    }
+
+    /// What an attempt of run 2 tells: a text that it doubts.
+    fn record_text(sha256: &str) -> DocumentCommand {
+        DocumentCommand::RecordExtraction(RecordExtraction {
+            attempt: attempt(2, 1),
+            text: text_of(sha256),
+            language: "en".into(),
+            confidence: 1.0,
+            department: None,
+            judgement: Judgement {
+                needs_review: vec![ReviewReason {
+                    code: "low_confidence".into(),
+                    detail: "0.4 is below 0.7".into(),
+                }],
+                ..Judgement::default()
+            },
+            findings: None,
+            at: at(2),
+        })
+    }
+
+    fn once_more(verdict: Verdict, text: TextRef) -> Vec<DocumentEvent> {
+        vec![
+            uploaded(),
+            started(1, 1),
+            doubtful(1),
+            reviewed(verdict, text),
+            reprocessing(2),
+            started(2, 1),
+        ]
+    }
+
+    #[test]
+    fn a_text_that_a_person_looked_at_need_not_be_looked_at_again() {
+        given(once_more(Verdict::Accepted, text()))
+            .when(record_text("cd"))
+            .then_expect_events(vec![extracted_as(2, "cd", &[], false)]);
+        given(once_more(Verdict::Accepted, text()))
+            .when(record_text("77"))
+            .then_expect_events(vec![extracted_as(2, "77", &["low_confidence"], false)]);
+    }
+
+    #[test]
+    fn a_correction_is_kept_and_another_reading_says_so() {
+        given(once_more(Verdict::Corrected, other_text()))
+            .when(record_text("cd"))
+            .then_expect_events(vec![reread(2, "cd", false)]);
+        let doubts = ["low_confidence", "correction_kept"];
+        given(once_more(Verdict::Corrected, other_text()))
+            .when(record_text("77"))
+            .then_expect_events(vec![extracted_as(2, "77", &doubts, true)]);
+    }
+
+    #[test]
+    fn a_correction_that_was_given_up_is_not_kept() {
+        let mut way = once_more(Verdict::Corrected, other_text());
+        way.insert(4, reviewed(Verdict::Reread, text()));
+        given(way)
+            .when(record_text("77"))
+            .then_expect_events(vec![extracted_as(2, "77", &["low_confidence"], false)]);
+    }
+
+    #[test]
+    fn what_a_person_said_of_department_and_language_outlasts_an_extraction() {
+        let mut document = Document::default();
+        let corrected = DocumentEvent::Corrected(crate::event::Corrected {
+            department: Some("safety".into()),
+            language: Some("ml".into()),
+            private: None,
+            corrected_at: at(1),
+        });
+        let DocumentEvent::Extracted(mut found) = extracted(1, 1) else {
+            unreachable!("it is one");
+        };
+        found.department = Some("finance".into());
+        for event in [uploaded(), corrected, DocumentEvent::Extracted(found)] {
+            cqrs_es::Aggregate::apply(&mut document, event);
+        }
+        assert_eq!(document.department.as_deref(), Some("safety"));
+        assert_eq!(document.language.as_deref(), Some("ml"));
     }
 
     #[test]

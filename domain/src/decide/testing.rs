@@ -3,6 +3,7 @@
 use crate::command::{DocumentCommand, RetryPolicy};
 use crate::document::Document;
 use crate::event::*;
+use crate::judged::{Judgement, ReviewReason, Verdict};
 use crate::private::PrivateDigest;
 use crate::quarantine::Objection;
 use crate::values::*;
@@ -71,8 +72,72 @@ pub(crate) fn extracted(run: u32, n: u32) -> DocumentEvent {
         language: "en".into(),
         confidence: 1.0,
         department: None,
+        judgement: Judgement::default(),
+        correction_kept: false,
         findings: None,
         extracted_at: at(2),
+    })
+}
+
+pub(crate) fn text_of(sha256: &str) -> TextRef {
+    TextRef {
+        key: format!("text/{sha256}"),
+        sha256: sha256.into(),
+        ..text()
+    }
+}
+
+/// A text that somebody wrote in place of [`text`].
+pub(crate) fn other_text() -> TextRef {
+    text_of("ef")
+}
+
+/// An extraction that a person has to look at.
+pub(crate) fn doubtful(run: u32) -> DocumentEvent {
+    extracted_as(run, &text().sha256, &["low_confidence"], false)
+}
+
+/// A later extraction, after a correction of the text.
+pub(crate) fn reread(run: u32, sha256: &str, is_other: bool) -> DocumentEvent {
+    let codes: &[&str] = if is_other { &["correction_kept"] } else { &[] };
+    extracted_as(run, sha256, codes, true)
+}
+
+pub(crate) fn extracted_as(
+    run: u32,
+    sha256: &str,
+    codes: &[&str],
+    correction_kept: bool,
+) -> DocumentEvent {
+    let reason = |code: &&str| match *code {
+        "correction_kept" => ReviewReason::correction_kept(),
+        code => ReviewReason {
+            code: code.into(),
+            detail: "0.4 is below 0.7".into(),
+        },
+    };
+    DocumentEvent::Extracted(Extracted {
+        attempt: attempt(run, 1),
+        text: text_of(sha256),
+        language: "en".into(),
+        confidence: 1.0,
+        department: None,
+        judgement: Judgement {
+            needs_review: codes.iter().map(reason).collect(),
+            ..Judgement::default()
+        },
+        correction_kept,
+        findings: None,
+        extracted_at: at(2),
+    })
+}
+
+pub(crate) fn reviewed(verdict: Verdict, text: TextRef) -> DocumentEvent {
+    DocumentEvent::Reviewed(Reviewed {
+        verdict,
+        text,
+        reviewer: "key:admin".into(),
+        reviewed_at: at(5),
     })
 }
 

@@ -100,7 +100,9 @@ impl Listener {
         }
         // Whether it is a space is asked only of what would count as a repeat: joiners are drawn
         // with the glyph of the space, right where a space may follow.
-        if self.shown.is_repeat(fingerprint(glyph), place.origin, place.up.hypot())
+        if self
+            .shown
+            .is_repeat(fingerprint(glyph), place.origin, place.up.hypot())
             && !reads_as_space(glyph)
         {
             return;
@@ -173,7 +175,9 @@ impl Listener {
         let found = &mut self.found;
         let all_invisible = found.pieces.iter().all(|piece| piece.invisible);
         let keeps_all = all_invisible && found.draws_more;
-        let annotated = found.pieces.split_off(found.annotated_from.min(found.pieces.len()));
+        let annotated = found
+            .pieces
+            .split_off(found.annotated_from.min(found.pieces.len()));
         found.pieces.retain(|piece| {
             let [x, y, width, height] = piece.shown_box();
             let middle = Point::new((x + width / 2.0).into(), (y + height / 2.0).into());
@@ -190,7 +194,11 @@ impl<'a> Device<'a> for Listener {
         let vertical = matches!(run.writing_mode(), WritingMode::Vertical);
         let invisible = matches!(mode, DrawMode::Invisible);
         for glyph in run.glyphs() {
-            self.glyph(glyph, &Place::of(glyph, props.transform, vertical), invisible);
+            self.glyph(
+                glyph,
+                &Place::of(glyph, props.transform, vertical),
+                invisible,
+            );
         }
     }
 

@@ -33,7 +33,10 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
         let lines = order::lines(&fragments, annotated);
         composition.add(&lines, &fragments, &pieces, &glyphs.characters);
     }
-    glyphs.comments.iter().for_each(|comment| composition.append(comment));
+    glyphs
+        .comments
+        .iter()
+        .for_each(|comment| composition.append(comment));
     let (text, words) = composition.finish();
     PageText {
         text,

@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::models::{erasure, quarantine, texts};
 use crate::rows::{self, Keyed, row};
 use async_trait::async_trait;
-use kmrl_domain::event::{Corrected, Erased, Extracted, Failed, ProcessingStarted, Uploaded};
+use kmrl_domain::event::{Corrected, Erased, Failed, ProcessingStarted, Uploaded};
 use kmrl_domain::private::{CorrectedPrivate, UploadedPrivate};
 use kmrl_domain::values::Status;
 use kmrl_domain::{DocumentEvent, RecordedEvent};
@@ -53,6 +53,16 @@ row! {
         page_count: Option<i64> => "bigint",
         character_count: Option<i64> => "bigint",
         text_sha256: Option<String> => "text",
+        text_corrected: bool => "boolean",
+        recognised_pages: Option<i64> => "bigint",
+        unread_pages: Option<i64> => "bigint",
+        language_shares: Option<String> => "json",
+        language_corrected: bool => "boolean",
+        department_corrected: bool => "boolean",
+        department_evidence: Option<String> => "json",
+        needs_review: bool => "boolean",
+        review_reasons: String => "json",
+        review: Option<String> => "json",
         findings: Option<String> => "json",
         withdrawn_at: Option<OffsetDateTime> => "timestamptz",
         withdrawal_reason: Option<String> => "text",
@@ -101,6 +111,7 @@ impl Evolve for Document {
                 (new.run, new.attempt) = (e.run.into(), 0);
                 (new.error, new.retry_at) = (None, None);
             }
+            DocumentEvent::Reviewed(e) => new.reviewed(e)?,
             DocumentEvent::Corrected(e) => new.corrected(recorded, e)?,
             DocumentEvent::Withdrawn(e) => {
                 new.withdrawn_at = Some(e.withdrawn_at);
@@ -186,6 +197,16 @@ impl Document {
             page_count: None,
             character_count: None,
             text_sha256: None,
+            text_corrected: false,
+            recognised_pages: None,
+            unread_pages: None,
+            language_shares: None,
+            language_corrected: false,
+            department_corrected: false,
+            department_evidence: None,
+            needs_review: false,
+            review_reasons: "[]".into(),
+            review: None,
             findings: None,
             withdrawn_at: None,
             withdrawal_reason: None,
@@ -208,21 +229,6 @@ impl Document {
         (self.error, self.retry_at) = (None, None);
     }
 
-    fn extracted(&mut self, e: Extracted) -> Result<(), Unfit> {
-        self.status = Status::Processed.as_str().into();
-        (self.run, self.attempt) = (e.attempt.run.into(), e.attempt.attempt.into());
-        (self.error, self.retry_at) = (None, None);
-        self.processed_at = Some(e.extracted_at);
-        self.language = Some(e.language);
-        self.department = e.department.or(self.department.take());
-        self.confidence_score = Some(fold::confidence(e.confidence)?);
-        self.page_count = Some(e.text.pages.into());
-        self.character_count = Some(amount("number of characters", e.text.characters)?);
-        self.text_sha256 = Some(e.text.sha256);
-        self.findings = e.findings.map(|findings| json(&findings)).transpose()?;
-        Ok(())
-    }
-
     fn failed(&mut self, e: &Failed) -> Result<(), Unfit> {
         let status = match e.retry_at {
             Some(_) => Status::Queued,
@@ -236,6 +242,7 @@ impl Document {
     }
 
     fn corrected(&mut self, recorded: &RecordedEvent, e: Corrected) -> Result<(), Unfit> {
+        self.said_by_a_person(&e);
         self.department = e.department.or(self.department.take());
         self.language = e.language.or(self.language.take());
         if e.private.is_some() {
@@ -290,16 +297,29 @@ impl Document {
         (self.page_count, self.character_count) = (None, None);
         (self.text_sha256, self.findings) = (None, None);
         self.withdrawal_reason = None;
+        self.forget_judgement();
     }
 
-    fn count(&self, moves: &mut Moves<4>, by: i64) {
-        let department = self.department.as_deref().unwrap_or_default();
+    fn count(&self, moves: &mut Moves<6>, by: i64) {
+        let word = |word: &Option<String>| word.clone().unwrap_or_default();
+        let (department, language) = (word(&self.department), word(&self.language));
+        let review = if self.needs_review { "waiting" } else { "" };
         let standing = match (self.erased_at, self.withdrawn_at) {
             (Some(_), _) => "erased",
             (None, Some(_)) => "withdrawn",
             (None, None) => "standing",
         };
-        moves.add([&self.source, &self.status, department, standing], by);
+        moves.add(
+            [
+                &self.source,
+                &self.status,
+                &department,
+                &language,
+                review,
+                standing,
+            ],
+            by,
+        );
     }
 }
 
@@ -312,12 +332,12 @@ fn private<T: DeserializeOwned>(recorded: &RecordedEvent) -> Result<Option<T>, U
     recorded.private().map_err(|_| Unfit::Private)
 }
 
-fn json(value: &impl Serialize) -> Result<String, Unfit> {
+pub(super) fn json(value: &impl Serialize) -> Result<String, Unfit> {
     serde_json::to_string(value).map_err(|_| Unfit::Range { field: "value" })
 }
 
 /// How the counts move from the rows before to the rows after.
-fn moves(prior: &BTreeMap<Uuid, Document>, changed: &BTreeMap<Uuid, Document>) -> Moves<4> {
+fn moves(prior: &BTreeMap<Uuid, Document>, changed: &BTreeMap<Uuid, Document>) -> Moves<6> {
     let mut moves = Moves::default();
     for (id, row) in changed {
         if let Some(before) = prior.get(id) {
@@ -370,7 +390,14 @@ impl Model for Documents {
             .store(
                 connection,
                 &format!("{schema}.document_counts"),
-                ["source", "status", "department", "standing"],
+                [
+                    "source",
+                    "status",
+                    "department",
+                    "language",
+                    "review",
+                    "standing",
+                ],
             )
             .await?;
         let rows = folded.changed.into_values().collect();
@@ -537,11 +564,18 @@ mod tests {
         );
         let moves = moves(&before, &after);
         assert_eq!(
-            moves.of(["maximo", "processed", "rolling_stock", "withdrawn"]),
+            moves.of([
+                "maximo",
+                "processed",
+                "rolling_stock",
+                "en",
+                "",
+                "withdrawn"
+            ]),
             -1
         );
         assert_eq!(
-            moves.of(["maximo", "processed", "rolling_stock", "erased"]),
+            moves.of(["maximo", "processed", "rolling_stock", "", "", "erased"]),
             1
         );
     }
@@ -646,9 +680,9 @@ mod tests {
         let (before, _) = folded(vec![(1, 1, uploaded())]);
         let (after, _) = folded(document(1));
         let moves = moves(&before, &after);
-        assert_eq!(moves.of(["maximo", "queued", "", "standing"]), -1);
+        assert_eq!(moves.of(["maximo", "queued", "", "", "", "standing"]), -1);
         assert_eq!(
-            moves.of(["maximo", "processed", "rolling_stock", "standing"]),
+            moves.of(["maximo", "processed", "rolling_stock", "en", "", "standing"]),
             1
         );
     }

@@ -26,7 +26,17 @@ CREATE TABLE {schema}.documents (
     confidence_score      double precision,
     page_count            bigint,
     character_count       bigint,
-    text_sha256           text,
+    text_sha256           text,                 -- of the text that stands
+    text_corrected        boolean     NOT NULL, -- a person wrote it
+    recognised_pages      bigint,
+    unread_pages          bigint,
+    language_shares       json,                 -- object: share of each script, ISO 15924
+    language_corrected    boolean     NOT NULL, -- a person said so
+    department_corrected  boolean     NOT NULL, -- a person said so
+    department_evidence   json,                 -- what the rules found, and why
+    needs_review          boolean     NOT NULL,
+    review_reasons        json        NOT NULL, -- array: code, detail
+    review                json,                 -- the last one: verdict, reviewer, reviewed_at
     findings              json,
     withdrawn_at          timestamptz,
     withdrawal_reason     text,
@@ -44,6 +54,8 @@ CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (source, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (status, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (department, uploaded_at DESC, id DESC);
+CREATE INDEX ON {schema}.documents (language, uploaded_at DESC, id DESC);
+CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC) WHERE needs_review;
 CREATE INDEX ON {schema}.documents (sha256);
 CREATE INDEX ON {schema}.documents (erasure_state, erasure_position) WHERE erasure_state IS NOT NULL;
 CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC)
@@ -53,7 +65,9 @@ CREATE TABLE {schema}.document_counts (
     source     text   NOT NULL,
     status     text   NOT NULL,
     department text   NOT NULL, -- empty: none
+    language   text   NOT NULL, -- empty: none
+    review     text   NOT NULL CHECK (review IN ('waiting', '')),
     standing   text   NOT NULL CHECK (standing IN ('standing', 'withdrawn', 'erased')),
     n          bigint NOT NULL CHECK (n >= 0),
-    PRIMARY KEY (source, status, department, standing)
+    PRIMARY KEY (source, status, department, language, review, standing)
 ) WITH (fillfactor = 50);

@@ -10,16 +10,13 @@ use crate::fold::{self, Evolve, Rejected, Unfit, amount};
 use crate::model::Model;
 use crate::rows::{self, Keyed, row};
 use async_trait::async_trait;
-use kmrl_domain::values::Status;
+use kmrl_domain::values::{Status, TextRef};
 use kmrl_domain::{DocumentEvent, RecordedEvent};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "statistics";
-
-/// Texts of less confidence than this (in millionths) are for a person to review.
-const REVIEW_BELOW: i64 = 700_000;
 
 row! {
     /// What a document counts for.
@@ -30,6 +27,9 @@ row! {
         source: String => "text",
         department: Option<String> => "text",
         language: Option<String> => "text",
+        language_corrected: bool => "boolean",
+        department_corrected: bool => "boolean",
+        needs_review: bool => "boolean",
         bytes: i64 => "bigint",
         pages: i64 => "bigint",
         characters: i64 => "bigint",
@@ -65,6 +65,9 @@ impl Evolve for Member {
                 source: e.source.clone(),
                 department: None,
                 language: None,
+                language_corrected: false,
+                department_corrected: false,
+                needs_review: false,
                 bytes: amount("size", e.blob.size)?,
                 pages: 0,
                 characters: 0,
@@ -81,10 +84,16 @@ impl Evolve for Member {
             DocumentEvent::ProcessingStarted(_) => new.stands(Status::Processing),
             DocumentEvent::Extracted(e) => {
                 new.stands(Status::Processed);
-                new.language = Some(e.language);
-                new.department = e.department.or(new.department.take());
-                new.pages = e.text.pages.into();
-                new.characters = amount("number of characters", e.text.characters)?;
+                if !new.language_corrected {
+                    new.language = Some(e.language);
+                }
+                if !new.department_corrected {
+                    new.department = e.department.or(new.department.take());
+                }
+                new.needs_review = !e.judgement.needs_review.is_empty();
+                if !e.correction_kept {
+                    new.holds(&e.text)?;
+                }
                 new.confidence = Some(millionths(e.confidence)?);
             }
             DocumentEvent::Failed(e) => new.stands(match e.retry_at {
@@ -94,7 +103,13 @@ impl Evolve for Member {
             DocumentEvent::ReprocessingRequested(_) | DocumentEvent::QuarantineReleased(_) => {
                 new.stands(Status::Queued);
             }
+            DocumentEvent::Reviewed(e) => {
+                new.needs_review = false;
+                new.holds(&e.text)?;
+            }
             DocumentEvent::Corrected(e) => {
+                new.department_corrected |= e.department.is_some();
+                new.language_corrected |= e.language.is_some();
                 new.department = e.department.or(new.department.take());
                 new.language = e.language.or(new.language.take());
             }
@@ -103,6 +118,7 @@ impl Evolve for Member {
                 new.erased = true;
                 (new.language, new.confidence) = (None, None);
                 (new.pages, new.characters) = (0, 0);
+                new.needs_review = false;
             }
             DocumentEvent::LegalHoldPlaced(_)
             | DocumentEvent::LegalHoldReleased(_)
@@ -126,6 +142,12 @@ fn millionths(confidence: f64) -> Result<i64, Unfit> {
 }
 
 impl Member {
+    fn holds(&mut self, text: &TextRef) -> Result<(), Unfit> {
+        self.pages = text.pages.into();
+        self.characters = amount("number of characters", text.characters)?;
+        Ok(())
+    }
+
     fn stands(&mut self, status: Status) {
         self.status = status.as_str().into();
     }
@@ -158,9 +180,9 @@ impl Member {
         if let Some(confidence) = self.confidence {
             moves.add(["confidences", ""], by);
             moves.add(["confidence_millionths", ""], by * confidence);
-            if confidence < REVIEW_BELOW && self.status == Status::Processed.as_str() {
-                moves.add(["needs_review", ""], by);
-            }
+        }
+        if self.needs_review {
+            moves.add(["needs_review", ""], by);
         }
     }
 }
@@ -186,7 +208,7 @@ impl Model for Statistics {
     }
 
     fn shape(&self) -> i32 {
-        2
+        3
     }
 
     fn definition(&self) -> &'static str {
@@ -227,6 +249,7 @@ impl Model for Statistics {
 mod tests {
     use super::*;
     use crate::testing::*;
+    use kmrl_domain::judged::Verdict;
 
     fn members(events: Vec<Spec>) -> BTreeMap<Uuid, Member> {
         fold::fold(&log(events), &BTreeMap::new()).changed
@@ -257,11 +280,14 @@ mod tests {
         let doubtful = [
             (1, 1, uploaded()),
             (1, 2, started(1, 1)),
-            (1, 3, extracted_at(0.4)),
+            (1, 3, doubtful()),
         ];
         let before = members(doubtful.to_vec());
         assert_eq!(moves(&BTreeMap::new(), &before).of(["needs_review", ""]), 1);
         let after = members([doubtful.to_vec(), vec![(1, 4, reprocessing(2))]].concat());
+        assert_eq!(moves(&before, &after).of(["needs_review", ""]), 0);
+        let reviewed = vec![(1, 4, reviewed(Verdict::Accepted, "cdef"))];
+        let after = members([doubtful.to_vec(), reviewed].concat());
         assert_eq!(moves(&before, &after).of(["needs_review", ""]), -1);
     }
 

@@ -8,7 +8,8 @@ use crate::fold::{self, Folded, Rejected, Unfit, storable};
 use crate::model::Model;
 use crate::rows::{self, row};
 use async_trait::async_trait;
-use kmrl_domain::event::Extracted;
+use kmrl_domain::event::{Extracted, Reviewed};
+use kmrl_domain::judged;
 use kmrl_domain::values::TextRef;
 use kmrl_domain::{DocumentEvent, RecordedEvent};
 use sqlx::PgConnection;
@@ -38,7 +39,7 @@ fn erased(events: &[RecordedEvent]) -> BTreeSet<Uuid> {
     erasures.filter_map(|event| event.id().ok()).collect()
 }
 
-/// Folds `Extracted` events; `prior` is the version of the text that each document has.
+/// Folds events that set the text; `prior` is the version of the text that each document has.
 pub(crate) fn texts(
     events: &[RecordedEvent],
     prior: &BTreeMap<Uuid, i64>,
@@ -69,7 +70,9 @@ fn text(
     {
         return Ok(None);
     }
-    let DocumentEvent::Extracted(Extracted { text, .. }) = recorded.decode()? else {
+    let (DocumentEvent::Extracted(Extracted { text, .. })
+    | DocumentEvent::Reviewed(Reviewed { text, .. })) = recorded.decode()?
+    else {
         return Ok(None);
     };
     let artefact = match texts.get(&text.key) {
@@ -92,7 +95,7 @@ fn text(
 }
 
 fn names_text(event: &RecordedEvent) -> bool {
-    fold::is_of_document(event) && event.event_type == "Extracted"
+    fold::is_of_document(event) && judged::sets_text(&event.event_type, &event.payload)
 }
 
 /// The read model.
@@ -105,7 +108,7 @@ impl Model for Texts {
     }
 
     fn shape(&self) -> i32 {
-        2
+        3
     }
 
     fn definition(&self) -> &'static str {
@@ -125,7 +128,7 @@ impl Model for Texts {
             return None;
         }
         // An event that cannot be read is parked when it is folded.
-        event.decode::<Extracted>().ok().map(|e| e.text)
+        judged::text_set_by(&event.event_type, &event.payload)
     }
 
     async fn apply(
@@ -165,6 +168,7 @@ mod tests {
     use super::*;
     use crate::source::TextError;
     use crate::testing::*;
+    use kmrl_domain::judged::Verdict;
     use kmrl_domain::values::TextArtefact;
     use std::sync::Arc;
 
@@ -196,6 +200,28 @@ mod tests {
         let prior = [(id(1), 3)].into();
         let folded = texts(&log(document(1)), &prior, &fetched(&["one"]));
         assert!(folded.changed.is_empty() && folded.rejected.is_empty());
+    }
+
+    #[test]
+    fn what_a_person_wrote_stands_and_a_later_extraction_does_not() {
+        let way = vec![
+            (1, 4, reviewed(Verdict::Corrected, "ee")),
+            (1, 5, kept_back(2, "77")),
+        ];
+        let mut fetched = fetched(&["one"]);
+        let written = TextArtefact {
+            pages: vec!["written".into()],
+            ..TextArtefact::default()
+        };
+        fetched.insert(text_of("ee").key, Ok(written));
+        let folded = texts(
+            &log([document(1), way].concat()),
+            &BTreeMap::new(),
+            &fetched,
+        );
+        assert!(folded.rejected.is_empty(), "{:?}", folded.rejected);
+        let row = &folded.changed[&id(1)];
+        assert_eq!((row.text.as_str(), row.version), ("written", 4));
     }
 
     #[test]

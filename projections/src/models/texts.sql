@@ -1,4 +1,5 @@
--- The text of each document that has one, of its newest successful run.
+-- The text that stands of each document that has one: the newest that was read from its file, or what a
+-- person wrote in its place.
 CREATE TABLE {schema}.texts (
     document_id uuid   PRIMARY KEY,
     version     bigint NOT NULL, -- of the document's stream, when the text came

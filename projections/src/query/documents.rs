@@ -34,7 +34,7 @@ pub struct DocumentRow {
     pub extracted_text: Option<String>,
     /// 0 to 1: how far the text can be trusted.
     pub confidence_score: Option<f64>,
-    /// `en`, `ml`, `mixed` or `und`, or as corrected.
+    /// `mixed`, `und` or a code of ISO 639, such as `en` or `ml`; or as corrected.
     pub language: Option<String>,
     /// The department it belongs to.
     pub department: Option<String>,
@@ -98,6 +98,26 @@ pub struct DocumentRow {
     pub findings: Option<Value>,
     /// Lower-case hexadecimal SHA-256 of its text artefact.
     pub text_sha256: Option<String>,
+    /// A person wrote the text that stands.
+    pub text_corrected: bool,
+    /// Pages whose characters were recognised in a picture.
+    pub recognised_pages: Option<i64>,
+    /// Pages that show something and could not be read.
+    pub unread_pages: Option<i64>,
+    /// Share of each script in its letters, by ISO 15924: a JSON object.
+    pub language_shares: Option<Value>,
+    /// A person said which language it is in.
+    pub language_corrected: bool,
+    /// A person said which department it belongs to.
+    pub department_corrected: bool,
+    /// What the rules found, and why: a JSON object.
+    pub department_evidence: Option<Value>,
+    /// A person has to look at its text.
+    pub needs_review: bool,
+    /// Why: a JSON array.
+    pub review_reasons: Value,
+    /// What a person said of the text last: a JSON object.
+    pub review: Option<Value>,
     /// An event of it could not be applied: what is shown lacks something.
     pub incomplete: bool,
     /// Position of the log that this was read at.
@@ -162,6 +182,10 @@ pub struct ListFilter {
     pub status: Option<Status>,
     /// The department they belong to.
     pub department: Option<String>,
+    /// The language they are in.
+    pub language: Option<String>,
+    /// Whether a person has to look at their text.
+    pub needs_review: Option<bool>,
     /// Withdrawn ones too.
     pub include_withdrawn: bool,
     /// Erased ones too.
@@ -213,6 +237,8 @@ const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_
     d.page_count, d.character_count, d.error, d.retry_at, d.processing_started_at, d.processed_at, \
     d.withdrawn_at, d.withdrawal_reason, d.legal_holds, d.retention_rule, d.erasure_state, \
     d.erasure, d.erased_at, d.quarantine_state, d.quarantine, d.accepted_risks, d.findings, d.text_sha256, \
+    d.text_corrected, d.recognised_pages, d.unread_pages, d.language_shares, d.language_corrected, \
+    d.department_corrected, d.department_evidence, d.needs_review, d.review_reasons, d.review, \
     EXISTS (SELECT 1 FROM read.parked_events p WHERE p.document_id = d.id) AS incomplete, \
     coalesce((SELECT c.position FROM projections c \
     WHERE c.name = 'documents' AND c.state = 'live'), 0) AS shown_at";
@@ -362,6 +388,11 @@ fn push_standing<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFil
         query.push(format_args!(" AND {IN_QUARANTINE}"));
     }
     push_filter(query, 'd', filter);
+    match filter.needs_review {
+        Some(true) => drop(query.push(" AND d.needs_review")),
+        Some(false) => drop(query.push(" AND NOT d.needs_review")),
+        None => {}
+    }
 }
 
 fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
@@ -385,6 +416,11 @@ fn push_total<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter
         query.push(" AND c.standing <> 'withdrawn'");
     }
     push_filter(query, 'c', filter);
+    match filter.needs_review {
+        Some(true) => drop(query.push(" AND c.review = 'waiting'")),
+        Some(false) => drop(query.push(" AND c.review = ''")),
+        None => {}
+    }
 }
 
 fn push_filter<'a>(query: &mut QueryBuilder<'a, Postgres>, table: char, filter: &'a ListFilter) {
@@ -392,6 +428,7 @@ fn push_filter<'a>(query: &mut QueryBuilder<'a, Postgres>, table: char, filter: 
         ("source", filter.source.as_deref()),
         ("status", filter.status.map(Status::as_str)),
         ("department", filter.department.as_deref()),
+        ("language", filter.language.as_deref()),
     ];
     for (column, value) in columns {
         if let Some(value) = value {

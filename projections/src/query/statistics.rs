@@ -31,7 +31,7 @@ pub struct Statistics {
     pub erased: i64,
     /// Mean confidence, 0 to 1, over the documents that have one.
     pub average_confidence: Option<f64>,
-    /// Processed documents whose confidence is under 0.7.
+    /// Documents whose text a person has to look at.
     pub needs_review: i64,
 }
 

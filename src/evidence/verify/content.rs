@@ -4,6 +4,7 @@ use super::super::container::ContainerError;
 use super::super::{Content, MANIFEST, ORIGINAL, TEXT, TEXT_JSON};
 use super::entries::Known;
 use super::{Check, LARGEST};
+use kmrl_domain::judged;
 use kmrl_domain::private::hex;
 use kmrl_domain::values::TextArtefact;
 use serde_json::Value;
@@ -22,11 +23,10 @@ impl<R: Read + Seek> Check<R> {
         let uploaded = events.iter().find(|e| e.event_type == "Uploaded");
         let blob = uploaded.filter(|_| is_included).map(|e| &e.payload["blob"]);
         self.original(blob)?;
-        let extracted = events.iter().rev().find(|e| e.event_type == "Extracted");
-        let text = extracted
-            .filter(|_| is_included)
-            .map(|e| &e.payload["text"]);
-        self.extracted(text)
+        let newest_first = events.iter().rev();
+        let sets_text = |e: &&Known| judged::sets_text(&e.event_type, &e.payload);
+        let text = newest_first.filter(|_| is_included).find(sets_text);
+        self.extracted(text.map(|e| &e.payload["text"]))
     }
 
     fn original(&mut self, blob: Option<&Value>) -> Result<(), ContainerError> {
@@ -73,8 +73,10 @@ impl<R: Read + Seek> Check<R> {
             }
         };
         if text["sha256"].as_str() != Some(&hex(&Sha256::digest(&artefact))) {
-            self.report
-                .found(TEXT_JSON, "it is not what the last event Extracted names");
+            self.report.found(
+                TEXT_JSON,
+                "it is not what the last event that sets a text names",
+            );
         }
         let same = match serde_json::from_slice::<TextArtefact>(&artefact) {
             Ok(artefact) => hex(&Sha256::digest(artefact.text())),

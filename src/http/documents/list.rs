@@ -35,6 +35,10 @@ pub(super) struct ListQuery {
     department: Option<String>,
     /// Only those in quarantine.
     quarantined: Option<bool>,
+    /// Only in this language: mixed, und or a code such as en or ml.
+    language: Option<String>,
+    /// Only those whose text a person has to look at, or only the others.
+    needs_review: Option<bool>,
     /// Also withdrawn ones.
     include_withdrawn: Option<bool>,
     /// Also erased ones.
@@ -101,6 +105,8 @@ pub(super) async fn list(
     let filter = ListFilter {
         source: query.source,
         department: query.department,
+        language: query.language,
+        needs_review: query.needs_review,
         status: status.map_err(|e| {
             Problem::new(ProblemType::InvalidParameter).detail(format!("status: {e}"))
         })?,

@@ -9,6 +9,7 @@ mod evidence;
 mod form;
 mod get;
 mod history;
+mod judged;
 mod legal_holds;
 mod list;
 mod media_type;

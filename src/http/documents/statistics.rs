@@ -33,7 +33,7 @@ pub(crate) struct DocumentStatistics {
     withdrawn: i64,
     erased: i64,
     average_confidence: Option<f64>,
-    /// Processed with a confidence under 0.7.
+    /// Whose text a person has to look at.
     needs_review: i64,
 }
 

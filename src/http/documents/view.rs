@@ -1,5 +1,6 @@
 //! A document as the API shows it: the fields of the replaced gateway, and what came since.
 
+use super::judged::Judged;
 use kmrl_domain::values::FailureReason;
 use kmrl_projections::query::DocumentRow;
 use serde::Serialize;
@@ -27,7 +28,8 @@ pub(crate) struct Document {
     extracted_text: Option<String>,
     /// 0 to 1.
     confidence_score: Option<f64>,
-    /// en, ml, mixed or und.
+    /// mixed (English and Malayalam), und, or a code of ISO 639, such as en or ml.
+    #[schema(example = "ml")]
     language: Option<String>,
     department: Option<String>,
     metadata: Value,
@@ -84,8 +86,11 @@ pub(crate) struct Document {
     /// What the file's structure gave away.
     #[schema(value_type = Option<Object>)]
     findings: Option<Value>,
-    /// SHA-256 of the extracted text's artefact.
+    /// SHA-256 of the artefact of the text that stands.
     text_sha256: Option<String>,
+    /// What was found out about its text.
+    #[serde(flatten)]
+    judged: Judged,
     /// An event of it could not be applied: what is shown may be out of date.
     incomplete: bool,
 }
@@ -102,8 +107,9 @@ pub(crate) struct Reason {
 
 impl Document {
     /// With the text when the row has it.
-    pub(crate) fn of(row: DocumentRow) -> Self {
+    pub(crate) fn of(mut row: DocumentRow) -> Self {
         Self {
+            judged: Judged::of(&mut row),
             id: row.id,
             original_filename: row.original_filename,
             s3_key: row.s3_key,
@@ -189,6 +195,7 @@ impl Document {
             accepted_risks: a.accepted_risks,
             findings: None,
             text_sha256: None,
+            judged: Judged::default(),
             incomplete: false,
         }
     }

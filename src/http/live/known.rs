@@ -18,6 +18,8 @@ pub struct Known {
     pub source: Arc<str>,
     /// Where it belongs.
     pub department: Option<Arc<str>>,
+    /// A person said so.
+    pub corrected: bool,
     /// When its newest attempt began.
     pub started_at: Option<OffsetDateTime>,
 }
@@ -29,6 +31,7 @@ impl Default for Known {
             status: Status::Queued,
             source: Arc::from(""),
             department: None,
+            corrected: false,
             started_at: None,
         }
     }
@@ -49,7 +52,9 @@ impl Known {
             }
             DocumentEvent::Extracted(e) => {
                 self.status = Status::Processed;
-                self.belongs_to(e.department.as_deref());
+                if !self.corrected {
+                    self.belongs_to(e.department.as_deref());
+                }
             }
             DocumentEvent::Failed(e) => {
                 self.status = if e.retry_at.is_some() {
@@ -61,8 +66,12 @@ impl Known {
             DocumentEvent::ReprocessingRequested(_) | DocumentEvent::QuarantineReleased(_) => {
                 self.status = Status::Queued;
             }
-            DocumentEvent::Corrected(e) => self.belongs_to(e.department.as_deref()),
-            DocumentEvent::Withdrawn(_)
+            DocumentEvent::Corrected(e) => {
+                self.corrected |= e.department.is_some();
+                self.belongs_to(e.department.as_deref());
+            }
+            DocumentEvent::Reviewed(_)
+            | DocumentEvent::Withdrawn(_)
             | DocumentEvent::LegalHoldPlaced(_)
             | DocumentEvent::LegalHoldReleased(_)
             | DocumentEvent::RetentionExpired(_)

@@ -110,6 +110,7 @@ pub fn of_event(
         position: Some(recorded.position),
         version: Some(recorded.sequence),
         change: match event {
+            DocumentEvent::Reviewed(_) => Some("reviewed"),
             DocumentEvent::Corrected(_) => Some("corrected"),
             DocumentEvent::Withdrawn(_) => Some("withdrawn"),
             DocumentEvent::LegalHoldPlaced(_) => Some("legal_hold_placed"),
@@ -189,6 +190,7 @@ fn message(event: &DocumentEvent) -> Cow<'_, str> {
         }
         DocumentEvent::Failed(e) => failure(e).into(),
         DocumentEvent::ReprocessingRequested(e) => format!("queued again, run {}", e.run).into(),
+        DocumentEvent::Reviewed(e) => format!("text {}", e.verdict).into(),
         DocumentEvent::Corrected(_) => "corrected".into(),
         DocumentEvent::Withdrawn(e) => format!("withdrawn: {}", e.reason).into(),
         DocumentEvent::LegalHoldPlaced(e) => format!("held for {}", e.matter).into(),

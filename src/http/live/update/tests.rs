@@ -65,6 +65,8 @@ pub fn extracted() -> DocumentEvent {
         language: "en".into(),
         confidence: 0.9,
         department: Some("engineering".into()),
+        judgement: kmrl_domain::judged::Judgement::default(),
+        correction_kept: false,
         findings: None,
         extracted_at: AT,
     })
