@@ -4,7 +4,8 @@ use std::error::Error;
 
 use kmrl_extraction::fixtures::{assemble, pdf, pdf_of_contents, utf16_hex};
 use kmrl_extraction::{
-    ExtractError, Extraction, Format, Input, Language, Limits, PageProgress, Quantity, extract,
+    ExtractError, Extraction, Format, Input, Language, Limits, Origin, PageProgress, Quantity,
+    extract,
 };
 use lopdf::{Document, EncryptionState, EncryptionVersion, Object, Permissions, StringFormat};
 
@@ -128,12 +129,17 @@ fn pages_without_text_cost_confidence_unless_blank() {
     let extraction = read(&pdf_of_contents(&[words.clone(), picture.clone()])).unwrap();
     assert_eq!(extraction.confidence, 0.5);
     assert_eq!(extraction.pages[1].text, "");
+    assert_eq!(extraction.pages[1].origin, Origin::Picture);
+    assert_eq!(extraction.pages[0].origin, Origin::Stated);
     let extraction = read(&pdf_of_contents(&[words, String::new()])).unwrap();
     assert_eq!(extraction.confidence, 1.0);
 
+    // A document of pictures is for recognition to read; one of blank pages says nothing.
+    let extraction = read(&pdf_of_contents(&[picture])).unwrap();
+    assert_eq!(extraction.pages[0].origin, Origin::Picture);
     assert_eq!(
-        read(&pdf_of_contents(&[picture])),
-        Err(ExtractError::NoText)
+        (extraction.confidence, extraction.pages[0].confidence),
+        (0.0, 0.0)
     );
     assert_eq!(read(&pdf(&[""])), Err(ExtractError::NoText));
 }

@@ -126,7 +126,7 @@ impl Tally {
 
         let room = limits.max_characters.saturating_sub(self.characters);
         let found = text::read(page, cache, room);
-        self.characters = self.characters.saturating_add(found.text.chars().count());
+        self.characters = self.characters.saturating_add(found.characters);
         limits.check_characters(self.characters)?;
         self.glyphs += found.glyphs;
         self.unmapped += found.unmapped;
@@ -136,7 +136,11 @@ impl Tally {
         self.pages_drawn += usize::from(has_text || found.draws_more);
         Ok(Page {
             number,
-            origin: if is_picture { Origin::Picture } else { Origin::Stated },
+            origin: if is_picture {
+                Origin::Picture
+            } else {
+                Origin::Stated
+            },
             confidence: share(found.glyphs.saturating_sub(found.unmapped), found.glyphs),
             text: found.text,
             words: found.words,

@@ -23,8 +23,21 @@ const PASSWORD: u32 = 1 << 13;
 /// Marks whose comment is text of its own. Links describe their target, pop-ups repeat the
 /// comment of their mark, and what free text says it draws.
 const COMMENTED: [&[u8]; 15] = [
-    b"Text", b"Highlight", b"Underline", b"Squiggly", b"StrikeOut", b"Square", b"Circle", b"Line",
-    b"Polygon", b"PolyLine", b"Ink", b"Stamp", b"Caret", b"FileAttachment", b"Redact",
+    b"Text",
+    b"Highlight",
+    b"Underline",
+    b"Squiggly",
+    b"StrikeOut",
+    b"Square",
+    b"Circle",
+    b"Line",
+    b"Polygon",
+    b"PolyLine",
+    b"Ink",
+    b"Stamp",
+    b"Caret",
+    b"FileAttachment",
+    b"Redact",
 ];
 
 /// What the annotations of a page say beside what they draw.
@@ -65,7 +78,9 @@ pub(super) fn read(page: &Page<'_>) -> Notes {
 }
 
 fn is_drawn(annotation: &Dict<'_>) -> bool {
-    annotation.get::<Dict<'_>>(AP).is_some_and(|appearance| appearance.contains_key(N))
+    annotation
+        .get::<Dict<'_>>(AP)
+        .is_some_and(|appearance| appearance.contains_key(N))
 }
 
 fn contents(annotation: &Dict<'_>) -> Option<String> {
@@ -90,7 +105,9 @@ fn value(widget: &Dict<'_>) -> Option<String> {
     let text = match value? {
         Object::String(text) => text_string(text.as_bytes()),
         Object::Array(values) => {
-            let values = values.iter::<PdfString<'_>>().map(|text| text_string(text.as_bytes()));
+            let values = values
+                .iter::<PdfString<'_>>()
+                .map(|text| text_string(text.as_bytes()));
             values.collect::<Vec<_>>().join(" ")
         }
         _ => return None,

@@ -16,7 +16,11 @@ pub(super) fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
             continue;
         }
         let after = bytes.get(at + STREAM.len()..).unwrap_or_default();
-        let blanks = after.iter().take(BLANKS_AT_MOST).take_while(|byte| **byte == b' ').count();
+        let blanks = after
+            .iter()
+            .take(BLANKS_AT_MOST)
+            .take_while(|byte| **byte == b' ')
+            .count();
         if !matches!(after.get(blanks), Some(b'\r' | b'\n')) {
             continue;
         }

@@ -22,9 +22,17 @@ impl Shown {
     /// Note a glyph, given by what it shows and where; whether it was there before.
     pub(super) fn is_repeat(&mut self, glyph: u64, origin: Point, em: f64) -> bool {
         let reach = (REPEAT_WITHIN * em).min(CELL / 2.0);
-        let near = |at: f64| [((at - reach) / CELL).floor() as i64, ((at + reach) / CELL).floor() as i64];
+        let near = |at: f64| {
+            [
+                ((at - reach) / CELL).floor() as i64,
+                ((at + reach) / CELL).floor() as i64,
+            ]
+        };
         let (columns, rows) = (near(origin.x), near(origin.y));
-        for column in columns.iter().take(1 + usize::from(columns[0] != columns[1])) {
+        for column in columns
+            .iter()
+            .take(1 + usize::from(columns[0] != columns[1]))
+        {
             for row in rows.iter().take(1 + usize::from(rows[0] != rows[1])) {
                 let place = self.0.get(&key(glyph, *column, *row));
                 if place.is_some_and(|place| place.distance(origin) < reach) {
@@ -33,7 +41,8 @@ impl Shown {
             }
         }
         let cell = |at: f64| (at / CELL).floor() as i64;
-        self.0.insert(key(glyph, cell(origin.x), cell(origin.y)), origin);
+        self.0
+            .insert(key(glyph, cell(origin.x), cell(origin.y)), origin);
         false
     }
 }

@@ -19,11 +19,13 @@ pub(super) struct PageText {
     pub glyphs: usize,
     /// Glyphs that show something but map to no character; U+FFFD in `text`.
     pub unmapped: usize,
+    /// Characters of the page; more than there was room for if there were more.
+    pub characters: usize,
     /// Whether the page draws something beside text.
     pub draws_more: bool,
 }
 
-/// Read the text of a page, keeping a little more than `room` characters at most.
+/// Read the text of a page, stopping at more than `room` characters.
 pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usize) -> PageText {
     let glyphs = glyphs::read(page, cache, room);
     let mut composition = Composition::default();
@@ -33,9 +35,16 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
         let lines = order::lines(&fragments, annotated);
         composition.add(&lines, &fragments, &pieces, &glyphs.characters);
     }
-    glyphs.comments.iter().for_each(|comment| composition.append(comment));
+    glyphs
+        .comments
+        .iter()
+        .for_each(|comment| composition.append(comment));
     let (text, words) = composition.finish();
     PageText {
+        characters: match glyphs.count > room {
+            true => glyphs.count,
+            false => text.chars().count(),
+        },
         text,
         words,
         glyphs: glyphs.glyphs,
