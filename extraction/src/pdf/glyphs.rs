@@ -182,11 +182,17 @@ impl Listener {
         let annotated = found
             .pieces
             .split_off(found.annotated_from.min(found.pieces.len()));
-        found.pieces.retain(|piece| {
+        let pictures = &self.pictures;
+        let over_picture = |piece: &Piece| {
             let [x, y, width, height] = piece.shown_box();
-            let middle = Point::new((x + width / 2.0).into(), (y + height / 2.0).into());
-            !piece.invisible || keeps_all || self.pictures.are_under(middle)
-        });
+            pictures.are_under(Point::new(
+                (x + width / 2.0).into(),
+                (y + height / 2.0).into(),
+            ))
+        };
+        found
+            .pieces
+            .retain(|piece| !piece.invisible || keeps_all || over_picture(piece));
         found.annotated_from = found.pieces.len();
         found.pieces.extend(annotated);
         self.found
