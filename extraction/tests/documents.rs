@@ -202,6 +202,26 @@ fn the_structure_tells_what_is_active() {
 }
 
 #[test]
+fn many_packed_objects_are_looked_through_without_being_kept() {
+    let content = "BT /F1 12 Tf 72 700 Td (Form) Tj ET";
+    let file = assemble(&[
+        "<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(app.alert\\(1\\))>>\
+         /AcroForm<</XFA[]/Fields[<</FT/Sig/V<</Type/Sig>>>>]>>\
+         /Names<</EmbeddedFiles<</Names[(a)<</Type/Filespec/F(a)/EF<<>>>>]>>>>>>"
+            .to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 4 0 R/MediaBox[0 0 595 842]\
+         /Annots[<</Subtype/Link/A<</S/Launch/F(cmd.exe)>>>>]>>"
+            .to_owned(),
+        format!("<</Length {}>>stream\n{content}\nendstream", content.len()),
+    ]);
+    let few = read(file.as_bytes()).unwrap().structure.unwrap();
+    // A comment is enough to say so.
+    let many = file.clone() + "%<</Type/ObjStm /N 999999 >>\n";
+    assert_eq!(read(many.as_bytes()).unwrap().structure, Some(few));
+}
+
+#[test]
 fn garbage_and_stumps_are_damaged() {
     for bytes in [&b"%PDF-1.7\n"[..], b"%PDF-1.4 garbage \xFF\x00\xFE", b""] {
         assert_eq!(read(bytes).unwrap_err().code(), "damaged");
