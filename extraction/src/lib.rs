@@ -10,7 +10,7 @@
 
 mod detect;
 mod error;
-#[cfg(feature = "fixtures")]
+#[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 mod format;
 pub mod inspect;
@@ -27,7 +27,7 @@ pub use error::{ExtractError, Quantity};
 pub use format::Format;
 pub use language::Language;
 pub use limits::Limits;
-pub use pdf::PdfStructure;
+pub use pdf::{Content, EmbeddedFile, PdfStructure, embedded_files};
 
 /// What is known of a file before it is read.
 #[derive(Clone, Copy, Debug)]
@@ -124,8 +124,8 @@ pub struct Extraction {
     /// times the share of pages that hold text. Pages of a PDF that draw nothing at all are
     /// left out of the second share, as there is nothing on them to miss.
     pub confidence: f64,
-    /// What a PDF holds beside its text; `None` for other formats and for a PDF that is too
-    /// irregular for the structure reader although its text could be read.
+    /// What a PDF holds beside its text; `None` for other formats, and for a PDF
+    /// whose structure cannot be read although its text can.
     pub structure: Option<PdfStructure>,
 }
 

@@ -11,8 +11,8 @@ pub struct Limits {
     /// Characters (Unicode scalar values) over all pages.
     pub max_characters: usize,
     /// Bytes of page content over all pages of a PDF after decompression, and of any single
-    /// stream in it that is not an image. A PDF too irregular for the structure reader is
-    /// held to the first of the two only.
+    /// stream in it that is not an image. A PDF too irregular for the structure reader, or
+    /// with very many packed objects, is held to the first of the two only.
     pub max_decompressed_bytes: usize,
 }
 

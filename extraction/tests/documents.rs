@@ -4,7 +4,8 @@ use std::error::Error;
 
 use kmrl_extraction::fixtures::{assemble, pdf, pdf_of_contents, utf16_hex};
 use kmrl_extraction::{
-    ExtractError, Extraction, Format, Input, Language, Limits, PageProgress, Quantity, extract,
+    ExtractError, Extraction, Format, Input, Language, Limits, Origin, PageProgress, Quantity,
+    extract,
 };
 use lopdf::{Document, EncryptionState, EncryptionVersion, Object, Permissions, StringFormat};
 
@@ -128,12 +129,17 @@ fn pages_without_text_cost_confidence_unless_blank() {
     let extraction = read(&pdf_of_contents(&[words.clone(), picture.clone()])).unwrap();
     assert_eq!(extraction.confidence, 0.5);
     assert_eq!(extraction.pages[1].text, "");
+    assert_eq!(extraction.pages[1].origin, Origin::Picture);
+    assert_eq!(extraction.pages[0].origin, Origin::Stated);
     let extraction = read(&pdf_of_contents(&[words, String::new()])).unwrap();
     assert_eq!(extraction.confidence, 1.0);
 
+    // A document of pictures is for recognition to read; one of blank pages says nothing.
+    let extraction = read(&pdf_of_contents(&[picture])).unwrap();
+    assert_eq!(extraction.pages[0].origin, Origin::Picture);
     assert_eq!(
-        read(&pdf_of_contents(&[picture])),
-        Err(ExtractError::NoText)
+        (extraction.confidence, extraction.pages[0].confidence),
+        (0.0, 0.0)
     );
     assert_eq!(read(&pdf(&[""])), Err(ExtractError::NoText));
 }
@@ -193,6 +199,26 @@ fn the_structure_tells_what_is_active() {
     let plain = read(&pdf(&["Plain"])).unwrap().structure.unwrap();
     assert!(!plain.javascript && !plain.launch_actions && !plain.open_action);
     assert!(!plain.signatures && !plain.xfa);
+}
+
+#[test]
+fn many_packed_objects_are_looked_through_without_being_kept() {
+    let content = "BT /F1 12 Tf 72 700 Td (Form) Tj ET";
+    let file = assemble(&[
+        "<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(app.alert\\(1\\))>>\
+         /AcroForm<</XFA[]/Fields[<</FT/Sig/V<</Type/Sig>>>>]>>\
+         /Names<</EmbeddedFiles<</Names[(a)<</Type/Filespec/F(a)/EF<<>>>>]>>>>>>"
+            .to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 4 0 R/MediaBox[0 0 595 842]\
+         /Annots[<</Subtype/Link/A<</S/Launch/F(cmd.exe)>>>>]>>"
+            .to_owned(),
+        format!("<</Length {}>>stream\n{content}\nendstream", content.len()),
+    ]);
+    let few = read(file.as_bytes()).unwrap().structure.unwrap();
+    // A comment is enough to say so.
+    let many = file.clone() + "%<</Type/ObjStm /N 999999 >>\n";
+    assert_eq!(read(many.as_bytes()).unwrap().structure, Some(few));
 }
 
 #[test]

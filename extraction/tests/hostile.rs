@@ -111,6 +111,27 @@ fn mutated_pdfs_with_object_streams() {
 }
 
 #[test]
+fn mutated_prints() {
+    let fixtures: [(&str, &[u8]); 3] = [
+        (
+            "malayalam",
+            include_bytes!("../fixtures/circular-malayalam.libreoffice.pdf"),
+        ),
+        (
+            "mixed",
+            include_bytes!("../fixtures/report-mixed.chromium.pdf"),
+        ),
+        (
+            "english",
+            include_bytes!("../fixtures/notice-english.libreoffice.pdf"),
+        ),
+    ];
+    for ((name, bytes), seed) in fixtures.into_iter().zip(9..) {
+        outlasts(name, "a.pdf", bytes, seed);
+    }
+}
+
+#[test]
 fn mutated_texts() {
     let text = "സുരക്ഷാ circular\r\n\u{000C}Page two\n";
     let utf16: Vec<u8> = [0xFF, 0xFE]

@@ -49,9 +49,7 @@ fn kind(text: &str) -> Kind {
 pub(super) fn reading_order(texts: &[&str]) -> Vec<usize> {
     let mut kinds: Vec<Kind> = texts.iter().map(|text| kind(text)).collect();
     number_after_letters(&mut kinds);
-    let count = |of: Kind| kinds.iter().filter(|kind| **kind == of).count();
-    let base: u8 = u8::from(count(Kind::Right) >= count(Kind::Left));
-    let levels = levels(&kinds, base);
+    let levels = levels(&kinds, base_level(&kinds));
     let mut order: Vec<usize> = (0..texts.len()).collect();
     // Turning round what stands at each level or above, from the highest, undoes what turned
     // the line for display.
@@ -79,6 +77,19 @@ fn number_after_letters(kinds: &mut [Kind]) {
             Kind::Number if letters == Kind::Left => *kind = Kind::Left,
             _ => {}
         }
+    }
+}
+
+/// The level of the line itself: that of the letters at both its ends where they agree, else
+/// that of most letters.
+fn base_level(kinds: &[Kind]) -> u8 {
+    let mut letters = kinds
+        .iter()
+        .filter(|kind| matches!(kind, Kind::Left | Kind::Right));
+    let count = |of: Kind| kinds.iter().filter(|kind| **kind == of).count();
+    match (letters.next(), letters.next_back()) {
+        (Some(first), Some(last)) if first == last => u8::from(*first == Kind::Right),
+        _ => u8::from(count(Kind::Right) >= count(Kind::Left)),
     }
 }
 

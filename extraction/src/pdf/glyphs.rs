@@ -42,10 +42,11 @@ pub(super) struct PageGlyphs {
     pub annotated_from: usize,
     /// The comments behind marks.
     pub comments: Vec<String>,
+    /// Characters in `characters`; more than there was room for if there were more.
+    pub count: usize,
 }
 
-/// Note the glyphs of a page, keeping at most about `room` characters; beyond it they are only
-/// counted in `glyphs`.
+/// Note the glyphs of a page, stopping at more than `room` characters.
 pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usize) -> PageGlyphs {
     let (width, height) = page.render_dimensions();
     // A little larger than the page, so that a clip to the whole page changes nothing.
@@ -108,7 +109,7 @@ impl Listener {
             return;
         }
         self.found.glyphs += 1;
-        if self.found.characters.len() >= self.room {
+        if self.found.count > self.room {
             return;
         }
         let from = self.found.characters.len();
@@ -126,7 +127,9 @@ impl Listener {
             },
         }
         let mut piece = place.piece(from, self.found.characters.len(), invisible);
-        if piece.text(&self.found.characters).chars().all(is_joiner) {
+        let text = piece.text(&self.found.characters);
+        self.found.count += text.chars().count();
+        if text.chars().all(is_joiner) {
             piece.right = piece.left;
         }
         if piece.is_placed() {
@@ -153,9 +156,10 @@ impl Listener {
         let height = area.height() / lines as f64;
         for (at, line) in text.lines().enumerate() {
             let from = self.found.characters.len();
-            if from >= self.room {
+            if self.found.count > self.room {
                 return;
             }
+            self.found.count += line.chars().count();
             self.found.characters.push_str(line);
             let place = Place {
                 origin: Point::new(area.x0, area.y0 + height * (at as f64 + 0.8)),
@@ -178,11 +182,17 @@ impl Listener {
         let annotated = found
             .pieces
             .split_off(found.annotated_from.min(found.pieces.len()));
-        found.pieces.retain(|piece| {
+        let pictures = &self.pictures;
+        let over_picture = |piece: &Piece| {
             let [x, y, width, height] = piece.shown_box();
-            let middle = Point::new((x + width / 2.0).into(), (y + height / 2.0).into());
-            !piece.invisible || keeps_all || self.pictures.are_under(middle)
-        });
+            pictures.are_under(Point::new(
+                (x + width / 2.0).into(),
+                (y + height / 2.0).into(),
+            ))
+        };
+        found
+            .pieces
+            .retain(|piece| !piece.invisible || keeps_all || over_picture(piece));
         found.annotated_from = found.pieces.len();
         found.pieces.extend(annotated);
         self.found

@@ -219,7 +219,7 @@ fn judge(all: &[Fragment], rows: &[Row], run: &Run) -> Reading {
         .count();
     if run.prose {
         // Drawn column by column, the order of drawing has finer points right.
-        return if steps_back <= 1 + run.gutters.len() / 2 && crossings < shared {
+        return if steps_back == 0 && crossings < shared {
             Reading::AsDrawn
         } else {
             Reading::Columns

@@ -9,6 +9,7 @@ mod bounds;
 mod characters;
 mod clip;
 mod compose;
+mod embedded;
 mod fragments;
 mod glyphs;
 mod grid;
@@ -17,6 +18,7 @@ mod notes;
 mod order;
 mod piece;
 mod repair;
+mod scan;
 mod shown;
 mod structure;
 mod text;
@@ -29,6 +31,7 @@ use crate::error::ExtractError;
 use crate::limits::Limits;
 use crate::{OnPage, Origin, Page, PageProgress, Reading, share};
 
+pub use embedded::{Content, EmbeddedFile, embedded_files};
 pub use structure::PdfStructure;
 
 pub(crate) fn read(
@@ -36,20 +39,8 @@ pub(crate) fn read(
     limits: &Limits,
     on_page: &mut OnPage<'_>,
 ) -> Result<Reading, ExtractError> {
-    match read_once(bytes, limits, on_page) {
-        Err(ExtractError::Damaged { detail }) => match repair::repaired(bytes) {
-            Some(repaired) => read_once(&repaired, limits, on_page),
-            None => Err(ExtractError::Damaged { detail }),
-        },
-        outcome => outcome,
-    }
-}
-
-fn read_once(
-    bytes: &[u8],
-    limits: &Limits,
-    on_page: &mut OnPage<'_>,
-) -> Result<Reading, ExtractError> {
+    let repaired = repair::repaired(bytes);
+    let bytes = repaired.as_deref().unwrap_or(bytes);
     let structure = structure::read(bytes, limits)?;
     let pdf = Pdf::new(bytes.to_vec()).map_err(refusal)?;
     let pages = pdf.pages();
@@ -78,7 +69,7 @@ fn read_once(
     Ok(Reading {
         pages: read,
         confidence: tally.confidence(),
-        structure,
+        structure: structure.or_else(|| scan::read(&pdf)),
     })
 }
 
@@ -126,7 +117,7 @@ impl Tally {
 
         let room = limits.max_characters.saturating_sub(self.characters);
         let found = text::read(page, cache, room);
-        self.characters = self.characters.saturating_add(found.text.chars().count());
+        self.characters = self.characters.saturating_add(found.characters);
         limits.check_characters(self.characters)?;
         self.glyphs += found.glyphs;
         self.unmapped += found.unmapped;

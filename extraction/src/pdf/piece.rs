@@ -17,6 +17,10 @@ pub(super) struct Turn(u16);
 
 impl Turn {
     pub(super) fn of(direction: Vec2) -> Self {
+        // As nearly all text stands.
+        if direction.y == 0.0 && direction.x > 0.0 {
+            return Self(0);
+        }
         let degrees = direction
             .y
             .atan2(direction.x)
@@ -44,6 +48,9 @@ impl Turn {
 
     /// The smallest upright box on the page around a box of the frame: left, top, width, height.
     pub(super) fn shown_box(self, left: f32, top: f32, right: f32, bottom: f32) -> [f32; 4] {
+        if self.0 == 0 {
+            return [left, top, right - left, bottom - top];
+        }
         let back = Affine::rotate(f64::from(self.0).to_radians());
         let corners = [(left, top), (right, top), (left, bottom), (right, bottom)]
             .map(|(x, y)| back * Point::new(x.into(), y.into()));

@@ -2,6 +2,8 @@
 //! right in place, without moving a byte of anything else. This module owns these repairs; it
 //! must not read the document.
 
+use memchr::memmem;
+
 const STREAM: &[u8] = b"stream";
 
 /// Blanks between the word and the end of its line, at most.
@@ -11,8 +13,8 @@ const BLANKS_AT_MOST: usize = 8;
 /// with them: the data begin after the line's end. `None` when there is nothing to mend.
 pub(super) fn repaired(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut mended: Option<Vec<u8>> = None;
-    for (at, window) in bytes.windows(STREAM.len() + 1).enumerate() {
-        if window.strip_prefix(STREAM) != Some(b" ") || !follows_a_dictionary(bytes.get(..at)) {
+    for at in memmem::find_iter(bytes, b"stream ") {
+        if !follows_a_dictionary(bytes.get(..at)) {
             continue;
         }
         let after = bytes.get(at + STREAM.len()..).unwrap_or_default();

@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lopdf::{DecompressError, Dictionary, Document, LoadOptions, Object, decode_text_string};
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use super::bounds;
@@ -38,12 +39,19 @@ pub struct PdfStructure {
     pub xfa: bool,
 }
 
+/// Objects packed into object streams that this parser is given, at most: it takes some three
+/// kilobytes of memory for each.
+const PACKED_AT_MOST: usize = 20_000;
+
 /// Read the structure; `None` when this parser cannot, which fails nothing.
 ///
 /// # Errors
 ///
 /// [`ExtractError::TooLarge`] when a stream would unpack beyond the limit.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Option<PdfStructure>, ExtractError> {
+    if packs_too_much(bytes) {
+        return Ok(None);
+    }
     let options = LoadOptions::with_max_decompressed_size(limits.max_decompressed_bytes);
     // Caught here and not with the rest, as the text may be readable all the same.
     let attempt = catch_unwind(AssertUnwindSafe(|| {
@@ -56,6 +64,26 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Option<PdfStructure>
         }
     }));
     attempt.unwrap_or(Ok(None))
+}
+
+/// Whether object streams say that they hold more objects than are worth their memory here.
+pub(super) fn packs_too_much(bytes: &[u8]) -> bool {
+    /// The dictionary of an object stream is short.
+    const AROUND: usize = 200;
+    let mut packed = 0_usize;
+    for at in memmem::find_iter(bytes, b"/ObjStm") {
+        let near = bytes.get(at.saturating_sub(AROUND)..bytes.len().min(at + AROUND));
+        packed = packed.saturating_add(near.and_then(count).unwrap_or(0));
+    }
+    packed > PACKED_AT_MOST
+}
+
+/// The number after the key `N`.
+fn count(dictionary: &[u8]) -> Option<usize> {
+    let at = dictionary.windows(3).position(|window| window == b"/N ")?;
+    let digits = dictionary.get(at + 3..)?.trim_ascii_start();
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
 }
 
 pub(super) fn is_over_limit(error: &lopdf::Error) -> bool {

@@ -19,11 +19,13 @@ pub(super) struct PageText {
     pub glyphs: usize,
     /// Glyphs that show something but map to no character; U+FFFD in `text`.
     pub unmapped: usize,
+    /// Characters of the page; more than there was room for if there were more.
+    pub characters: usize,
     /// Whether the page draws something beside text.
     pub draws_more: bool,
 }
 
-/// Read the text of a page, keeping a little more than `room` characters at most.
+/// Read the text of a page, stopping at more than `room` characters.
 pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usize) -> PageText {
     let glyphs = glyphs::read(page, cache, room);
     let mut composition = Composition::default();
@@ -39,6 +41,10 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
         .for_each(|comment| composition.append(comment));
     let (text, words) = composition.finish();
     PageText {
+        characters: match glyphs.count > room {
+            true => glyphs.count,
+            false => text.chars().count(),
+        },
         text,
         words,
         glyphs: glyphs.glyphs,
