@@ -1,7 +1,7 @@
 //! What can be asked of a document. Time, ids and worker names come in with the command.
 
 use crate::private::PrivateDigest;
-use crate::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
+use crate::values::{Attempt, Blob, FailureReason, Findings, Parent, Priority, TextRef};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -51,6 +51,8 @@ pub struct Upload {
     pub priority: Priority,
     /// The first document with the same bytes.
     pub duplicate_of: Option<Uuid>,
+    /// The document that it was found inside.
+    pub parent: Option<Parent>,
     /// Commitment to file name, metadata and uploader's name.
     pub private: PrivateDigest,
     /// Now.

@@ -25,7 +25,7 @@ pub use record_extraction::{OutcomeRefusal, standing};
 pub use request_erasure::ErasureRefusal;
 pub use request_reprocessing::ReprocessingRefusal;
 pub use start_processing::StartRefusal;
-pub use upload::UploadRefusal;
+pub use upload::{DEEPEST, UploadRefusal};
 pub use withdraw::WithdrawRefusal;
 
 use crate::command::DocumentCommand;

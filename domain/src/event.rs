@@ -4,7 +4,7 @@
 //! [`crate::upcast`] and a golden file in `domain/goldens`; the old golden file stays for ever.
 
 use crate::private::PrivateDigest;
-use crate::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
+use crate::values::{Attempt, Blob, FailureReason, Findings, Parent, Priority, TextRef};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -57,6 +57,8 @@ pub struct Uploaded {
     pub priority: Priority,
     /// The first document that had the same bytes.
     pub duplicate_of: Option<Uuid>,
+    /// The document that it was found inside, if it was not sent in by itself.
+    pub parent: Option<Parent>,
     /// Commitment to the private part: file name, metadata, uploader's name.
     pub private: PrivateDigest,
     /// When.
@@ -283,6 +285,10 @@ impl DomainEvent for DocumentEvent {
     }
 
     fn event_version(&self) -> String {
-        "1.0".into()
+        match self {
+            Self::Uploaded(_) => "1.1",
+            _ => "1.0",
+        }
+        .into()
     }
 }

@@ -3,12 +3,25 @@
 //! The log is never rewritten. When an event's form changes, its version goes up in
 //! [`crate::event`], the golden file of the old version stays, and an upcaster is added here.
 
-use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use cqrs_es::persist::{EventUpcaster, SemanticVersionEventUpcaster, SerializedEvent};
+use serde_json::Value;
 
-/// All upcasters, in the order in which they apply. Every event is still in its first form.
+/// All upcasters, in the order in which they apply.
 #[must_use]
 pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
-    Vec::new()
+    vec![Box::new(SemanticVersionEventUpcaster::new(
+        "Uploaded",
+        "1.1",
+        Box::new(without_parent),
+    ))]
+}
+
+/// `Uploaded` 1.1 names the document that it was found inside; before, there was none.
+fn without_parent(mut payload: Value) -> Value {
+    if let Some(event) = payload.as_object_mut() {
+        event.entry("parent").or_insert(Value::Null);
+    }
+    payload
 }
 
 /// Applies to an event each upcaster that says it can.
@@ -26,7 +39,6 @@ pub fn upcast(event: SerializedEvent, upcasters: &[Box<dyn EventUpcaster>]) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cqrs_es::persist::SemanticVersionEventUpcaster;
     use serde_json::json;
 
     #[test]

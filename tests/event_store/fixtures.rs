@@ -40,6 +40,7 @@ pub fn uploaded(sha256: &str) -> DocumentEvent {
         source: "manual".into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: PrivateDigest("sha256:00".into()),
         uploaded_at: AT,
     })
@@ -67,6 +68,7 @@ pub fn upload(sha256: &str) -> Upload {
         source: "manual".into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: private().digest(),
         at: AT,
     }

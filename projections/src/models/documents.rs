@@ -39,6 +39,7 @@ row! {
         uploaded_by: String => "text",
         metadata: String => "json",
         duplicate_of: Option<Uuid> => "uuid",
+        parent: Option<Uuid> => "uuid",
         priority: String => "text",
         status: String => "text",
         run: i64 => "bigint",
@@ -151,6 +152,7 @@ impl Document {
             uploaded_by: storable(private.uploaded_by),
             metadata: Value::Object(private.metadata).to_string(),
             duplicate_of: e.duplicate_of,
+            parent: e.parent.map(|parent| parent.id),
             priority: e.priority.as_str().into(),
             status: Status::Queued.as_str().into(),
             run: 1,
@@ -302,7 +304,7 @@ impl Model for Documents {
     }
 
     fn shape(&self) -> i32 {
-        2
+        3
     }
 
     fn definition(&self) -> &'static str {

@@ -46,6 +46,12 @@ pub struct DocumentRow {
     pub sha256: String,
     /// The first document that had the same bytes.
     pub duplicate_of: Option<Uuid>,
+    /// The document that it was found inside.
+    pub parent: Option<Uuid>,
+    /// The documents that were found inside it, the first of them: a JSON array of id, name and
+    /// status. `None` in lists and of the past.
+    #[sqlx(default)]
+    pub children: Option<Value>,
     /// `high`, `normal` or `low`.
     pub priority: String,
     /// Version of its stream.
@@ -154,6 +160,8 @@ pub struct ListFilter {
     pub status: Option<Status>,
     /// The department they belong to.
     pub department: Option<String>,
+    /// The document that they were found inside.
+    pub parent: Option<Uuid>,
     /// Withdrawn ones too.
     pub include_withdrawn: bool,
     /// Erased ones too.
@@ -199,7 +207,7 @@ const SHOWN_AT: &str = "coalesce((SELECT c.position FROM projections c \
 
 const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_type, d.file_size, \
     d.uploaded_at, d.status, d.confidence_score, d.language, d.department, d.metadata, \
-    d.uploaded_by, d.sha256, d.duplicate_of, d.priority, d.version, d.position, d.run, d.attempt, \
+    d.uploaded_by, d.sha256, d.duplicate_of, d.parent, d.priority, d.version, d.position, d.run, d.attempt, \
     d.page_count, d.character_count, d.error, d.retry_at, d.processing_started_at, d.processed_at, \
     d.withdrawn_at, d.withdrawal_reason, d.legal_holds, d.retention_rule, d.erasure_state, \
     d.erasure, d.erased_at, d.findings, d.text_sha256, \
@@ -209,6 +217,12 @@ const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_
 
 /// Most documents with the same bytes that are named.
 const MOST_ALIKE: i64 = 100;
+
+/// What was found inside a document: as many as one document gives, and some of an older reading.
+const CHILDREN: &str = "coalesce((SELECT json_agg(json_build_object('id', c.id, \
+    'original_filename', c.original_filename, 'status', c.status) ORDER BY c.uploaded_at, c.id) \
+    FROM (SELECT * FROM read.documents i WHERE i.parent = d.id \
+    ORDER BY i.uploaded_at, i.id LIMIT 500) c), '[]'::json) AS children";
 
 #[derive(FromRow)]
 struct Listed {
@@ -224,7 +238,7 @@ impl ReadModel {
     /// When the database does not answer.
     pub async fn document(&self, id: Uuid) -> Result<Option<DocumentRow>, QueryError> {
         sqlx::query_as(&format!(
-            "SELECT {COLUMNS}, t.text AS extracted_text FROM read.documents d \
+            "SELECT {COLUMNS}, {CHILDREN}, t.text AS extracted_text FROM read.documents d \
              LEFT JOIN read.texts t ON t.document_id = d.id WHERE d.id = $1"
         ))
         .bind(id)
@@ -298,13 +312,7 @@ fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS}, ("));
     push_total(&mut query, filter);
     query.push(") AS total FROM read.documents d WHERE true");
-    if !filter.include_erased {
-        query.push(" AND d.erased_at IS NULL");
-    }
-    if !filter.include_withdrawn {
-        // One that was withdrawn and erased is an erased one, as in the counts.
-        query.push(" AND (d.withdrawn_at IS NULL OR d.erased_at IS NOT NULL)");
-    }
+    push_standing(&mut query, 'd', filter);
     push_filter(&mut query, 'd', filter);
     let (limit, skip) = match page {
         Page::Offset { skip, limit } => (limit, skip),
@@ -337,6 +345,12 @@ fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
 }
 
 fn push_total<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter) {
+    if filter.parent.is_some() {
+        // Of one parent there are few enough to count.
+        query.push("SELECT count(*) FROM read.documents c WHERE true");
+        push_standing(query, 'c', filter);
+        return push_filter(query, 'c', filter);
+    }
     query.push("SELECT coalesce(sum(c.n), 0)::bigint FROM read.document_counts c WHERE true");
     if !filter.include_erased {
         query.push(" AND c.standing <> 'erased'");
@@ -345,6 +359,18 @@ fn push_total<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter
         query.push(" AND c.standing <> 'withdrawn'");
     }
     push_filter(query, 'c', filter);
+}
+
+fn push_standing(query: &mut QueryBuilder<'_, Postgres>, table: char, filter: &ListFilter) {
+    if !filter.include_erased {
+        query.push(format_args!(" AND {table}.erased_at IS NULL"));
+    }
+    if !filter.include_withdrawn {
+        // One that was withdrawn and erased is an erased one, as in the counts.
+        query.push(format_args!(
+            " AND ({table}.withdrawn_at IS NULL OR {table}.erased_at IS NOT NULL)"
+        ));
+    }
 }
 
 fn push_filter<'a>(query: &mut QueryBuilder<'a, Postgres>, table: char, filter: &'a ListFilter) {
@@ -359,5 +385,10 @@ fn push_filter<'a>(query: &mut QueryBuilder<'a, Postgres>, table: char, filter: 
                 .push(format_args!(" AND {table}.{column} = "))
                 .push_bind(value);
         }
+    }
+    if let Some(parent) = filter.parent {
+        query
+            .push(format_args!(" AND {table}.parent = "))
+            .push_bind(parent);
     }
 }

@@ -14,6 +14,7 @@ use kmrl_domain::values::Status;
 use kmrl_projections::query::{DocumentRow, ListFilter, Page};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 /// Parameters.
 #[derive(Deserialize, IntoParams)]
@@ -33,6 +34,8 @@ pub(super) struct ListQuery {
     status: Option<String>,
     /// Only of this department.
     department: Option<String>,
+    /// Only those that were found inside this document.
+    parent: Option<Uuid>,
     /// Also withdrawn ones.
     include_withdrawn: Option<bool>,
     /// Also erased ones.
@@ -99,6 +102,7 @@ pub(super) async fn list(
     let filter = ListFilter {
         source: query.source,
         department: query.department,
+        parent: query.parent,
         status: status.map_err(|e| {
             Problem::new(ProblemType::InvalidParameter).detail(format!("status: {e}"))
         })?,
