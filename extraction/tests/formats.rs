@@ -53,10 +53,7 @@ fn a_word_document_with_everything() {
          <w:commentReference w:id='0'/></w:r></w:p>"
             .to_owned(),
         table(["Part", "Qty"]),
-        table([
-            "pads</w:t></w:r></w:p><w:p><w:r><w:t>front",
-            "4 &amp; 2",
-        ]),
+        table(["pads</w:t></w:r></w:p><w:p><w:r><w:t>front", "4 &amp; 2"]),
         boxed(&paragraph("In a box")),
         "<w:p><w:r><w:br w:type='page'/><w:lastRenderedPageBreak/><w:t>Second</w:t></w:r></w:p>"
             .to_owned(),

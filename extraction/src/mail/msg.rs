@@ -116,7 +116,8 @@ fn attach(letter: &mut Letter, file: &mut File<'_>, storage: &Path, limits: &Lim
 
 /// A storage as a compound file of its own.
 fn as_file(file: &mut File<'_>, storage: &Path, room: usize) -> Option<Vec<u8>> {
-    let mut copy = CompoundFile::create(Cursor::new(Vec::new())).ok()?;
+    let empty = Cursor::new(Vec::new());
+    let mut copy = CompoundFile::create_with_version(cfb::Version::V3, empty).ok()?;
     let entries: Vec<(PathBuf, bool)> = file
         .walk_storage(storage)
         .ok()?
