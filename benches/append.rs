@@ -143,6 +143,7 @@ fn uploaded() -> DocumentEvent {
         source: "maximo".into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: PrivateDigest(format!("sha256:{}", "0".repeat(64))),
         uploaded_at: time::OffsetDateTime::UNIX_EPOCH,
     })

@@ -130,6 +130,7 @@ async fn upload(commands: &Commands) -> Uuid {
         source: "maximo".into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: private.digest(),
         admission: Admission::default(),
         at: SystemClock.now(),

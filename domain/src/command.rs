@@ -3,7 +3,7 @@
 use crate::judged::{Judgement, Verdict};
 use crate::private::PrivateDigest;
 use crate::quarantine::Admission;
-use crate::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
+use crate::values::{Attempt, Blob, FailureReason, Findings, Parent, Priority, TextRef};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -63,6 +63,8 @@ pub struct Upload {
     pub priority: Priority,
     /// The first document with the same bytes.
     pub duplicate_of: Option<Uuid>,
+    /// The document that it was found inside.
+    pub parent: Option<Parent>,
     /// Commitment to file name, metadata and uploader's name.
     pub private: PrivateDigest,
     /// What the door found in it.

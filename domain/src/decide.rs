@@ -32,7 +32,7 @@ pub use request_release::QuarantineRefusal;
 pub use request_reprocessing::ReprocessingRefusal;
 pub use review::ReviewRefusal;
 pub use start_processing::StartRefusal;
-pub use upload::UploadRefusal;
+pub use upload::{DEEPEST, UploadRefusal};
 pub use withdraw::WithdrawRefusal;
 
 use crate::command::DocumentCommand;

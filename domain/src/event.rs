@@ -9,7 +9,7 @@ pub use crate::quarantine::{
     QuarantineReleaseRejected, QuarantineReleaseRequested, QuarantineReleased, Quarantined,
     RisksAccepted,
 };
-use crate::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
+use crate::values::{Attempt, Blob, FailureReason, Findings, Parent, Priority, TextRef};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -74,6 +74,8 @@ pub struct Uploaded {
     pub priority: Priority,
     /// The first document that had the same bytes.
     pub duplicate_of: Option<Uuid>,
+    /// The document that it was found inside, if it was not sent in by itself.
+    pub parent: Option<Parent>,
     /// Commitment to the private part: file name, metadata, uploader's name.
     pub private: PrivateDigest,
     /// When.
@@ -332,7 +334,7 @@ impl DomainEvent for DocumentEvent {
 
     fn event_version(&self) -> String {
         match self {
-            Self::Extracted(_) => "1.1",
+            Self::Uploaded(_) | Self::Extracted(_) => "1.1",
             _ => "1.0",
         }
         .into()

@@ -20,7 +20,20 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
             "1.1",
             Box::new(extracted_1_0),
         )),
+        Box::new(SemanticVersionEventUpcaster::new(
+            "Uploaded",
+            "1.1",
+            Box::new(without_parent),
+        )),
     ]
+}
+
+/// `Uploaded` 1.1 names the document that it was found inside; before, there was none.
+fn without_parent(mut payload: Value) -> Value {
+    if let Some(event) = payload.as_object_mut() {
+        event.entry("parent").or_insert(Value::Null);
+    }
+    payload
 }
 
 /// Before 2.0, uploads were refused for their forms alone.

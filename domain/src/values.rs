@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use uuid::Uuid;
 
 /// Original bytes in the object store. Identical bytes have one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,16 @@ pub struct Findings {
     /// It carries an XFA form.
     #[serde(default)]
     pub xfa: bool,
+}
+
+/// The document that another one was found inside: a message that it was attached to, an archive
+/// that it was packed into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Its id.
+    pub id: Uuid,
+    /// How many documents there are around the one inside: 1 when the parent was sent in.
+    pub level: u32,
 }
 
 /// How urgent the work on a document is. Each has its own queue.

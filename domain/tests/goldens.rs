@@ -59,6 +59,10 @@ fn samples() -> Vec<DocumentEvent> {
             source: "maximo".into(),
             priority: Priority::Normal,
             duplicate_of: Some(uuid::Uuid::from_u128(1)),
+            parent: Some(Parent {
+                id: uuid::Uuid::from_u128(2),
+                level: 1,
+            }),
             private: private(),
             uploaded_at: WHEN,
         }),
@@ -303,5 +307,5 @@ fn every_golden_file_is_still_read() {
         }
         read += 1;
     }
-    assert!(read >= 24);
+    assert!(read >= 25);
 }

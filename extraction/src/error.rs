@@ -63,6 +63,10 @@ pub enum Quantity {
     Characters,
     /// Bytes after decompression.
     DecompressedBytes,
+    /// Entries of an archive.
+    Entries,
+    /// Things inside each other.
+    Levels,
 }
 
 impl fmt::Display for Quantity {
@@ -71,6 +75,8 @@ impl fmt::Display for Quantity {
             Self::Pages => "pages",
             Self::Characters => "characters",
             Self::DecompressedBytes => "bytes when decompressed",
+            Self::Entries => "entries",
+            Self::Levels => "levels of nesting",
         })
     }
 }

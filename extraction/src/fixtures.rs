@@ -1,5 +1,7 @@
 //! Small documents made in code, for tests. This module must not be compiled into a program.
 
+pub mod office;
+
 use std::fmt::Write;
 
 /// A valid PDF of one page for each text, in Helvetica, a line of the page for each line of

@@ -8,23 +8,38 @@
 //! [`extract`] is the whole door. Each format is a module that turns bytes into a `Reading`;
 //! a better reader of a format replaces that module and nothing else.
 
+mod archive;
+mod blocks;
+mod child;
+mod code_page;
 mod detect;
+mod drawing;
 mod error;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 mod format;
+mod helper;
+mod html;
 pub mod inspect;
 mod isolate;
 mod language;
 mod limits;
+mod mail;
+mod office;
+mod package;
+mod pages;
 mod pdf;
+mod rtf;
 mod text;
+mod xml;
 
 use serde::{Deserialize, Serialize};
 
+pub use child::Child;
 pub use detect::{content_format, detect};
 pub use error::{ExtractError, Quantity};
 pub use format::Format;
+pub use helper::Helper;
 pub use language::Language;
 pub use limits::Limits;
 pub use pdf::{Content, EmbeddedFile, PdfStructure, embedded_files};
@@ -127,6 +142,10 @@ pub struct Extraction {
     /// What a PDF holds beside its text; `None` for other formats, and for a PDF
     /// whose structure cannot be read although its text can.
     pub structure: Option<PdfStructure>,
+    /// Files inside the document, to become documents of their own. What was over the limits for
+    /// them is named in the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Child>,
 }
 
 /// What the reader of one format hands back: the seam between formats and this crate's door.
@@ -153,35 +172,57 @@ pub fn extract(
     on_page: &mut dyn FnMut(PageProgress) -> bool,
 ) -> Result<Extraction, ExtractError> {
     let format = detect(input)?;
-    let reading = match format {
-        Format::Pdf => isolate::run(on_page, |on_page| pdf::read(input.bytes, limits, on_page))?,
-        Format::PlainText
-        | Format::Markdown
-        | Format::Csv
-        | Format::Json
-        | Format::Xml
-        | Format::Html => text::read(input.bytes, limits, on_page)?,
-        _ if format.is_picture() => {
-            return Err(ExtractError::Unsupported {
-                what: format!(
-                    "{} needs character recognition, which this version does not do",
-                    format.media_type()
-                ),
-            });
-        }
-        _ => {
-            return Err(ExtractError::Unsupported {
-                what: format.extension().to_owned(),
-            });
-        }
-    };
+    let (reading, children) = read(format, input.bytes, limits, on_page)?;
     Ok(Extraction {
         format,
         language: Language::of(reading.pages.iter().map(|page| page.text.as_str())),
         pages: reading.pages,
         confidence: reading.confidence,
         structure: reading.structure,
+        children,
     })
+}
+
+/// Read a document of a known format, and take out the files inside it.
+fn read(
+    format: Format,
+    bytes: &[u8],
+    limits: &Limits,
+    on_page: &mut OnPage<'_>,
+) -> Result<(Reading, Vec<Child>), ExtractError> {
+    use Format::{
+        Bmp, Csv, Doc, Docx, Dwg, Dxf, Eml, Gif, Html, Iges, Jpeg, Json, Markdown, Msg, Odp, Ods,
+        Odt, PlainText, Png, Ppt, Pptx, Rtf, Step, Tiff, Webp, Xls, Xlsx, Xml, Zip,
+    };
+    let alone = |reading: Reading| (reading, Vec::new());
+    match format {
+        PlainText | Markdown | Csv | Json | Xml => text::read(bytes, limits, on_page).map(alone),
+        Doc | Ppt | Dwg => Err(helper::missing(format)),
+        Jpeg | Png | Gif | Bmp | Tiff | Webp => Err(ExtractError::Unsupported {
+            what: format!(
+                "{} needs character recognition, which this version does not do",
+                format.media_type()
+            ),
+        }),
+        _ => isolate::run(on_page, |on_page| match format {
+            Eml => mail::eml::read(bytes, limits, on_page),
+            Msg => mail::msg::read(bytes, limits, on_page),
+            Zip => archive::read(bytes, limits, on_page),
+            Docx => office::docx::read(bytes, limits, on_page).map(alone),
+            Pptx => office::pptx::read(bytes, limits, on_page).map(alone),
+            Xlsx => office::sheets::xlsx(bytes, limits, on_page).map(alone),
+            Xls => office::sheets::xls(bytes, limits, on_page).map(alone),
+            Odt | Odp | Ods => {
+                office::opendocument::read(bytes, format, limits, on_page).map(alone)
+            }
+            Html => html::read(bytes, limits, on_page).map(alone),
+            Rtf => rtf::read(bytes, limits, on_page).map(alone),
+            Dxf => drawing::dxf::read(bytes, limits, on_page).map(alone),
+            Step => drawing::step::read(bytes, limits, on_page).map(alone),
+            Iges => drawing::iges::read(bytes, limits, on_page).map(alone),
+            _ => pdf::read(bytes, limits, on_page).map(alone),
+        }),
+    }
 }
 
 /// The share of `part` in `whole`, 0 when there is nothing.

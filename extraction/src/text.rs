@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use chardetng::EncodingDetector;
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::ExtractError;
@@ -20,6 +20,12 @@ const CONTROLS_AT_MOST_ONE_IN: usize = 50;
 /// ones.
 const SOUND_PER_BROKEN: usize = 10;
 
+/// How much of a text is looked at for UTF-16 without a mark.
+const UTF16_HEAD: usize = 64 * 1024;
+
+/// Where markup declares its encoding, if it does.
+const DECLARED_WITHIN: usize = 1024;
+
 pub(crate) fn read(
     bytes: &[u8],
     limits: &Limits,
@@ -30,7 +36,7 @@ pub(crate) fn read(
     let decoded = decode(bytes);
     let characters = decoded.chars().count();
     limits.check_characters(characters)?;
-    refuse_binary(&decoded, characters)?;
+    refuse_binary(&decoded)?;
 
     let decoded = decoded.strip_suffix('\u{000C}').unwrap_or(&decoded);
     let total = limits.check_pages(decoded.split('\u{000C}').count())?;
@@ -63,10 +69,15 @@ fn confidence(pages: &[Page]) -> f64 {
     share(mapped, all().count()) * share(filled.count(), pages.len())
 }
 
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
+/// The text in whatever encoding it seems to be: what a byte order mark says, UTF-16 without one,
+/// UTF-8, what the markup declares, or the likeliest of the older ones.
+pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     if let Some((encoding, bom_length)) = Encoding::for_bom(bytes) {
         let body = bytes.get(bom_length..).unwrap_or_default();
         return encoding.decode_without_bom_handling(body).0;
+    }
+    if let Some(encoding) = utf16_without_mark(bytes) {
+        return encoding.decode_without_bom_handling(bytes).0;
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
@@ -74,10 +85,60 @@ fn decode(bytes: &[u8]) -> Cow<'_, str> {
     if is_mostly_utf8(bytes) {
         return UTF_8.decode_without_bom_handling(bytes).0;
     }
+    if let Some(encoding) = declared(bytes) {
+        return encoding.decode_without_bom_handling(bytes).0;
+    }
     let mut detector = EncodingDetector::new();
     detector.feed(bytes, true);
     let encoding = detector.guess(None, false);
     encoding.decode_without_bom_handling(bytes).0
+}
+
+/// UTF-16 without a mark: in one byte order nearly all units are of the scripts that are written
+/// here, which pairs of bytes of another encoding are not.
+fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = bytes.get(..UTF16_HEAD).unwrap_or(bytes);
+    if bytes.len() % 2 != 0 || head.len() < 4 {
+        return None;
+    }
+    let (mut little, mut big) = (0_usize, 0_usize);
+    let pairs = head.chunks_exact(2);
+    let units = pairs.len();
+    for pair in pairs {
+        if let [first, second] = *pair {
+            little += usize::from(is_written_here(u16::from_le_bytes([first, second])));
+            big += usize::from(is_written_here(u16::from_be_bytes([first, second])));
+        }
+    }
+    let is_most = |count: usize| count * 20 >= units * 19;
+    match (is_most(little), is_most(big)) {
+        (true, false) => Some(UTF_16LE),
+        (false, true) => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// Latin, Indic scripts and punctuation.
+fn is_written_here(unit: u16) -> bool {
+    matches!(unit, 0x09 | 0x0A | 0x0D | 0x20..=0x7E | 0xA0..=0x17F | 0x900..=0xDFF | 0x200C..=0x2026)
+}
+
+/// What HTML or XML says in its first bytes, if that is an encoding of single bytes or of pairs:
+/// whoever says UTF-8 here is wrong.
+fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = bytes.get(..DECLARED_WITHIN).unwrap_or(bytes);
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    if !head.trim_start().starts_with('<') {
+        return None;
+    }
+    ["charset=", "encoding="].into_iter().find_map(|word| {
+        let (_, after) = head.split_once(word)?;
+        let after = after.trim_start_matches(['"', '\'', ' ']);
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !"-_:.".contains(c));
+        let label = after.get(..end.unwrap_or(after.len()))?;
+        Encoding::for_label(label.as_bytes())
+            .filter(|encoding| encoding.is_ascii_compatible() && *encoding != UTF_8)
+    })
 }
 
 /// One broken byte in a Malayalam text must not turn all of it into another alphabet.
@@ -90,7 +151,9 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
     sound >= broken.saturating_mul(SOUND_PER_BROKEN)
 }
 
-fn refuse_binary(text: &str, characters: usize) -> Result<(), ExtractError> {
+/// Refuse what has more control characters than a text has.
+pub(crate) fn refuse_binary(text: &str) -> Result<(), ExtractError> {
+    let characters = text.chars().count();
     let controls = text.chars().filter(|c| is_unwanted(*c) && *c != '\u{000C}');
     if controls.count() > characters / CONTROLS_AT_MOST_ONE_IN {
         return Err(ExtractError::damaged(
@@ -171,6 +234,18 @@ mod tests {
         assert_eq!(texts(format!("\u{FEFF}{text}").as_bytes()), [text]);
         assert_eq!(texts(&utf16(u16::to_le_bytes, [0xFF, 0xFE])), [text]);
         assert_eq!(texts(&utf16(u16::to_be_bytes, [0xFE, 0xFF])), [text]);
+        let unmarked = |to_bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(to_bytes).collect()
+        };
+        assert_eq!(texts(&unmarked(u16::to_le_bytes)), [text]);
+        assert_eq!(texts(&unmarked(u16::to_be_bytes)), [text]);
+        let ascii: Vec<u8> = "Job card\r\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert_eq!(texts(&ascii), ["Job card\n"]);
+        let cyrillic = b"<?xml version='1.0' encoding='windows-1251'?>\xCF\xEE";
+        assert!(texts(cyrillic)[0].ends_with("По"));
         assert_eq!(texts(b"Caf\xE9 \x96 na\xEFve"), ["Café – naïve"]);
     }
 

@@ -307,7 +307,6 @@ fn progress_is_told_and_can_stop() {
 #[test]
 fn markup_comes_out_as_it_stands() {
     for (name, format) in [
-        ("a.html", Format::Html),
         ("a.json", Format::Json),
         ("a.csv", Format::Csv),
         ("a.xml", Format::Xml),

@@ -27,6 +27,8 @@ pub const ALL: &[&str] = &[
     "worker.after_started",
     // The extraction process runs.
     "worker.in_extraction",
+    // A file inside a document is a document of its own, and others may follow.
+    "worker.after_child",
     // The text is stored, and no event names it.
     "worker.after_text",
     // The outcome is in the log, and the queue was not told.

@@ -96,6 +96,7 @@ pub(crate) fn uploaded() -> (DocumentEvent, Option<Value>) {
         source: "maximo".into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: PrivateDigest("sha256:00".into()),
         uploaded_at: AT,
     });

@@ -74,6 +74,8 @@ pub(super) fn worker(parts: &Parts, extractor: Arc<ExtractionChild>) -> Result<W
         log: parts.store.log().clone(),
         signals: parts.signals.clone(),
         clock: parts.clock.clone(),
+        ids: parts.ids.clone(),
+        removals: parts.removals(),
         spool,
         settings: WorkSettings {
             name: worker_name(crate::ports::Ids::new_id(parts.ids.as_ref())),

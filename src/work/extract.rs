@@ -1,8 +1,9 @@
 //! One attempt at one document: fetch it, start, read it, store the text, record the outcome.
 //!
 //! The order is the promise. Nothing is started before the bytes are here, so a blob store that
-//! is away costs no attempt; the text is durable before an event names it; and the queue is
-//! told last, by the runner.
+//! is away costs no attempt; files inside the document are taken in before its own outcome ends
+//! the work; the text is durable before an event names it; and the queue is told last, by the
+//! runner.
 
 use super::artefact::Artefact;
 use super::attempt::Setback;
@@ -10,7 +11,7 @@ use super::claim::Claim;
 use super::fetch::{self, Source, reason};
 use super::pause::Backoff;
 use super::record::{Recorder, Start};
-use super::{Outcome, Worker, progress};
+use super::{Outcome, Worker, children, progress};
 use crate::fault_point;
 use crate::ports::{BlobError, ExtractFailure, ExtractRequest, JobMessage};
 use crate::spool::Spooled;
@@ -48,7 +49,7 @@ pub(super) async fn attempt(
         Ok(file) => file,
         Err(reason) => return recorder.failed(reason, again).await,
     };
-    let extraction = match read(worker, job, &source, &file).await {
+    let mut extraction = match read(worker, job, &source, &file).await {
         Ok(extraction) => extraction,
         Err(failure) => {
             let retry = if failure.may_be_retried() {
@@ -61,6 +62,7 @@ pub(super) async fn attempt(
         }
     };
     drop(file);
+    children::take_in(worker, job, &source, &mut extraction).await?;
     let attempt = Attempt {
         run: job.run,
         attempt: claim.attempt,

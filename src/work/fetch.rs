@@ -19,6 +19,8 @@ pub(super) struct Source {
     pub(super) uploaded: Uploaded,
     /// Empty when the name was erased.
     pub(super) file_name: String,
+    /// Empty when that was erased.
+    pub(super) uploaded_by: String,
 }
 
 /// Reads from the log what the document is.
@@ -44,9 +46,11 @@ pub(super) async fn source(worker: &Worker, job: &JobMessage) -> Result<Source, 
     let private = first
         .private::<UploadedPrivate>()
         .map_err(Setback::at("reading the document's name"))?;
+    let private = private.unwrap_or_default();
     Ok(Source {
         uploaded,
-        file_name: private.map(|p| p.file_name).unwrap_or_default(),
+        file_name: private.file_name,
+        uploaded_by: private.uploaded_by,
     })
 }
 

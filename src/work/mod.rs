@@ -7,6 +7,7 @@
 
 mod artefact;
 mod attempt;
+mod children;
 mod claim;
 mod extract;
 mod fetch;
@@ -17,7 +18,8 @@ mod runner;
 
 use crate::commands::Commands;
 use crate::event_store::EventLog;
-use crate::ports::{BlobStore, Clock, Extractor, JobQueue};
+use crate::ports::{BlobStore, Clock, Extractor, Ids, JobQueue};
+use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
 use kmrl_domain::command::RetryPolicy;
@@ -85,6 +87,10 @@ pub struct Worker {
     pub signals: Signals,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Salts for the names of files that were inside.
+    pub ids: Arc<dyn Ids>,
+    /// Lets bytes in again that are being removed.
+    pub removals: Removals,
     /// Folder for documents being read; the workers' own.
     pub spool: Spool,
     /// Limits and times.

@@ -148,7 +148,7 @@ impl<'a> Recorder<'a> {
         let mut backoff = Backoff::endless();
         loop {
             let options = CommandOptions {
-                metadata: self.metadata(),
+                metadata: metadata(self.job),
                 if_version: None,
                 idempotency: idempotency.clone(),
                 private: None,
@@ -178,21 +178,22 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn metadata(&self) -> CommandMetadata {
-        CommandMetadata {
-            actor: ACTOR.to_owned(),
-            correlation_id: self.job.correlation_id.clone(),
-            // A job's id is the position of the event that asked for it.
-            causation_id: Some(self.job.job_id.to_string()),
-            traceparent: self.job.traceparent.clone(),
-            ..CommandMetadata::default()
-        }
-    }
-
     fn key(&self, outcome: &str, content: &str) -> Idempotency {
         Idempotency {
             key: format!("job:{}:{}:{outcome}", self.job.job_id, self.claim.attempt),
             fingerprint: Sha256::digest(content.as_bytes()).into(),
         }
+    }
+}
+
+/// What is kept with every event that comes of a job.
+pub(super) fn metadata(job: &JobMessage) -> CommandMetadata {
+    CommandMetadata {
+        actor: ACTOR.to_owned(),
+        correlation_id: job.correlation_id.clone(),
+        // A job's id is the position of the event that asked for it.
+        causation_id: Some(job.job_id.to_string()),
+        traceparent: job.traceparent.clone(),
+        ..CommandMetadata::default()
     }
 }

@@ -41,6 +41,7 @@ pub fn uploaded(sha256: &str) -> DocumentEvent {
         source: "manual".into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: PrivateDigest("sha256:00".into()),
         uploaded_at: AT,
     })
@@ -68,6 +69,7 @@ pub fn upload(sha256: &str) -> Upload {
         source: "manual".into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: private().digest(),
         admission: Admission::default(),
         at: AT,

@@ -37,7 +37,7 @@ async fn reading_goes_on_from_a_position() {
     assert_eq!((event.id().unwrap(), event.sequence), (id(3), 1));
     assert_eq!(
         (event.event_type.as_str(), event.event_version.as_str()),
-        ("Uploaded", "1.0")
+        ("Uploaded", "1.1")
     );
     assert_eq!(log.head_with_time().await.unwrap().0, 6);
 }

@@ -71,6 +71,8 @@ const CASES: &[Case] = &[
     kill(WORKER, "worker.after_claim"),
     kill(WORKER, "worker.after_started"),
     kill(WORKER, "worker.in_extraction"),
+    kill(WORKER, "worker.after_child"),
+    kill(WORKER, "worker.after_child").the(2),
     kill(WORKER, "worker.after_text").leaving(Leaves::Orphans),
     kill(WORKER, "worker.after_outcome"),
     // Of a worker's appends the first tells that it starts.

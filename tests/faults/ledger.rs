@@ -8,6 +8,27 @@ use crate::support::gateway::Gateway;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+/// A message with as many files attached as its name says.
+pub const MESSAGE: &str = "two-attached.eml";
+pub const ATTACHED: usize = 2;
+
+fn message(tag: &str) -> Vec<u8> {
+    let part = |name: &str| {
+        format!(
+            "--b\r\nContent-Type: text/plain; name={name}\r\n\
+             Content-Disposition: attachment; filename={name}\r\n\r\n{tag} {name}\r\n"
+        )
+    };
+    format!(
+        "From: a@example.org\r\nSubject: {tag}\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\n{tag}\r\n{}{}--b--\r\n",
+        part("one.txt"),
+        part("two.txt")
+    )
+    .into()
+}
+
 /// Something sent, and whether the client was told that it is done.
 pub struct Sent {
     pub key: String,
@@ -77,12 +98,13 @@ impl Ledger {
         let tag = self.tag.clone();
         let pages: Vec<String> = (0..20).map(|n| format!("{tag} page {n}")).collect();
         let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
-        let uploads: [(&str, Vec<u8>); 5] = [
+        let uploads: [(&str, Vec<u8>); 6] = [
             ("first.txt", format!("{tag} first").into()),
             ("manual.pdf", kmrl_extraction::fixtures::pdf(&pages)),
             ("again.txt", format!("{tag} first").into()),
             ("broken.pdf", format!("%PDF-1.7\n{tag} not really").into()),
             ("last.txt", format!("{tag} last").into()),
+            (MESSAGE, message(&tag)),
         ];
         for (name, bytes) in uploads {
             if !self.upload(api, name, bytes).await {

@@ -2,7 +2,7 @@
 //! find nothing.
 
 use crate::cast::Cast;
-use crate::ledger::{Ledger, Sent, What};
+use crate::ledger::{ATTACHED, Ledger, MESSAGE, Sent, What};
 use crate::support::gateway::{Gateway, World};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -83,11 +83,19 @@ async fn jobs(world: &World) -> Vec<String> {
 
 /// Each upload and command is in the log once, and each document has one end.
 async fn once(world: &World, ledger: &Ledger) {
-    type Row = (String, String, String, Option<String>, bool, Option<String>);
+    type Row = (
+        String,
+        String,
+        String,
+        Option<String>,
+        bool,
+        Option<String>,
+        Option<String>,
+    );
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT aggregate_id, event_type, metadata ->> 'correlation_id', \
                 payload -> 'reason' ->> 'code', payload ->> 'retry_at' IS NULL, \
-                payload -> 'blob' ->> 'sha256' \
+                payload -> 'blob' ->> 'sha256', payload -> 'parent' ->> 'id' \
          FROM events WHERE aggregate_type = 'document' ORDER BY position",
     )
     .fetch_all(&world.database.pool)
@@ -96,12 +104,19 @@ async fn once(world: &World, ledger: &Ledger) {
     let mut made: HashMap<(&str, &str), Vec<&str>> = HashMap::new();
     let mut ends: HashMap<&str, u32> = HashMap::new();
     let mut withdrawn: HashSet<&str> = HashSet::new();
-    for (id, kind, key, reason, is_last, _) in &rows {
+    let mut inside: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (id, kind, key, reason, is_last, _, parent) in &rows {
         match kind.as_str() {
             "Extracted" => *ends.entry(id).or_default() += 1,
             "Failed" => {
                 assert!(reason.as_ref().is_some_and(|r| !r.is_empty()), "{id}");
                 *ends.entry(id).or_default() += u32::from(*is_last);
+            }
+            "Uploaded" if parent.is_some() => {
+                inside
+                    .entry(parent.as_deref().unwrap())
+                    .or_default()
+                    .push(id);
             }
             "Uploaded" | "Corrected" | "Withdrawn" => {
                 made.entry((kind, key)).or_default().push(id);
@@ -115,6 +130,13 @@ async fn once(world: &World, ledger: &Ledger) {
     for sent in &ledger.sent {
         let found = made.remove(&(event_of(sent), &sent.key));
         let found = found.unwrap_or_default();
+        if let (What::Upload { name, .. }, Some(id)) = (&sent.what, &sent.id)
+            && sent.accepted
+        {
+            let children = inside.remove(id.as_str()).unwrap_or_default();
+            let expected = if name == MESSAGE { ATTACHED } else { 0 };
+            assert_eq!(children.len(), expected, "{id}: {children:?}");
+        }
         match (sent.accepted, &sent.id) {
             (true, Some(id)) => assert_eq!(found, [id], "{}", sent.key),
             _ => assert!(found.len() <= 1, "{}: {found:?}", sent.key),

@@ -13,6 +13,7 @@ mod evidence;
 mod faults;
 
 mod http;
+mod inside;
 mod live;
 mod log;
 mod openapi;

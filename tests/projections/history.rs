@@ -56,6 +56,7 @@ pub fn uploaded(number: u32) -> New {
         source: source.into(),
         priority: Priority::Normal,
         duplicate_of: (number >= 50).then(|| id(number % 50)),
+        parent: None,
         private: digest(),
         uploaded_at: at(number),
     });

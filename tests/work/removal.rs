@@ -69,6 +69,7 @@ impl Shelf {
             source: "manual".into(),
             priority: Priority::Normal,
             duplicate_of: None,
+            parent: None,
             private: private.digest(),
             at: SystemClock.now(),
         };

@@ -18,6 +18,7 @@ use kmrl_gateway::commands::{CommandError, CommandOptions, Commands, Executed};
 use kmrl_gateway::event_store::{CommandMetadata, EventLog, PostgresEventStore};
 use kmrl_gateway::ports::{BlobStore, Clock, Extractor, Ids, blob_key};
 use kmrl_gateway::relay::{self, Relay, RelaySettings};
+use kmrl_gateway::removal::Removals;
 use kmrl_gateway::signals::Signals;
 use kmrl_gateway::spool::Spool;
 use kmrl_gateway::work::{self, WorkSettings, Worker};
@@ -152,6 +153,12 @@ impl Scene {
             log: self.log.clone(),
             signals: self.signals.clone(),
             clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            removals: Removals::new(
+                self.db.pool.clone(),
+                self.blobs.clone(),
+                Arc::new(SystemIds),
+            ),
             spool: Spool::new(self.files.path().join(&settings.name)).unwrap(),
             settings,
         };
@@ -183,6 +190,7 @@ impl Scene {
             source: "manual".into(),
             priority,
             duplicate_of: None,
+            parent: None,
             private: private.digest(),
             at: SystemClock.now(),
         };

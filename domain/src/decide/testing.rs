@@ -43,6 +43,7 @@ pub(crate) fn uploaded() -> DocumentEvent {
         source: "manual".into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: digest(),
         uploaded_at: at(0),
     })

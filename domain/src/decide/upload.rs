@@ -12,11 +12,20 @@ pub enum UploadRefusal {
     /// The id is taken.
     #[error("a document with this id was uploaded before")]
     AlreadyUploaded,
+    /// It is inside too many others.
+    #[error("it is inside more than {DEEPEST} documents")]
+    TooDeep,
 }
+
+/// How many documents there may be around one: an archive in a message in an archive.
+pub const DEEPEST: u32 = 3;
 
 pub(super) fn decide(document: &Document, c: Upload) -> Result<Vec<DocumentEvent>, UploadRefusal> {
     if document.uploaded {
         return Err(UploadRefusal::AlreadyUploaded);
+    }
+    if c.parent.is_some_and(|parent| parent.level > DEEPEST) {
+        return Err(UploadRefusal::TooDeep);
     }
     let mut events = vec![DocumentEvent::Uploaded(Uploaded {
         blob: c.blob,
@@ -24,6 +33,7 @@ pub(super) fn decide(document: &Document, c: Upload) -> Result<Vec<DocumentEvent
         source: c.source,
         priority: c.priority,
         duplicate_of: c.duplicate_of,
+        parent: c.parent,
         private: c.private,
         uploaded_at: c.at,
     })];
@@ -51,7 +61,7 @@ mod tests {
     use super::*;
     use crate::command::DocumentCommand;
     use crate::decide::testing::*;
-    use crate::values::{Blob, Priority};
+    use crate::values::{Blob, Parent, Priority};
 
     fn upload() -> DocumentCommand {
         admitted(Admission::default())
@@ -68,10 +78,20 @@ mod tests {
             source: "manual".into(),
             priority: Priority::Normal,
             duplicate_of: None,
+            parent: None,
             private: digest(),
             admission,
             at: at(0),
         })
+    }
+
+    fn inside(level: u32) -> DocumentCommand {
+        let DocumentCommand::Upload(mut upload) = upload() else {
+            unreachable!("it is an upload");
+        };
+        let id = uuid::Uuid::from_u128(1);
+        upload.parent = Some(Parent { id, level });
+        DocumentCommand::Upload(upload)
     }
 
     #[test]
@@ -94,6 +114,25 @@ mod tests {
                 risks_accepted("javascript"),
                 quarantined("macros"),
             ]);
+    }
+
+    #[test]
+    fn one_inside_another_names_it() {
+        let DocumentEvent::Uploaded(mut event) = uploaded() else {
+            unreachable!("it is an upload");
+        };
+        let id = uuid::Uuid::from_u128(1);
+        event.parent = Some(Parent { id, level: DEEPEST });
+        given(vec![])
+            .when(inside(DEEPEST))
+            .then_expect_events(vec![DocumentEvent::Uploaded(event)]);
+    }
+
+    #[test]
+    fn there_is_an_innermost() {
+        given(vec![])
+            .when(inside(DEEPEST + 1))
+            .then_expect_error(UploadRefusal::TooDeep.into());
     }
 
     #[test]

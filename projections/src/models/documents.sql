@@ -13,6 +13,7 @@ CREATE TABLE {schema}.documents (
     uploaded_by           text        NOT NULL,
     metadata              json        NOT NULL, -- not jsonb: that refuses U+0000, which senders may send
     duplicate_of          uuid,
+    parent                uuid,                 -- the document that it was found inside
     priority              text        NOT NULL,
     status                text        NOT NULL,
     run                   bigint      NOT NULL,
@@ -57,6 +58,7 @@ CREATE INDEX ON {schema}.documents (department, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (language, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC) WHERE needs_review;
 CREATE INDEX ON {schema}.documents (sha256);
+CREATE INDEX ON {schema}.documents (parent, uploaded_at DESC, id DESC) WHERE parent IS NOT NULL;
 CREATE INDEX ON {schema}.documents (erasure_state, erasure_position) WHERE erasure_state IS NOT NULL;
 CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC)
     WHERE quarantine_state IN ('quarantined', 'release_requested') AND erased_at IS NULL;

@@ -108,6 +108,8 @@ fn shown(d: documents::Document) -> DocumentRow {
         uploaded_by: d.uploaded_by,
         sha256: d.sha256,
         duplicate_of: d.duplicate_of,
+        parent: d.parent,
+        children: None,
         priority: d.priority,
         version: d.version,
         position: d.position,

@@ -46,6 +46,12 @@ pub struct DocumentRow {
     pub sha256: String,
     /// The first document that had the same bytes.
     pub duplicate_of: Option<Uuid>,
+    /// The document that it was found inside.
+    pub parent: Option<Uuid>,
+    /// The documents that were found inside it, the first of them: a JSON array of id, name and
+    /// status. `None` in lists and of the past.
+    #[sqlx(default)]
+    pub children: Option<Value>,
     /// `high`, `normal` or `low`.
     pub priority: String,
     /// Version of its stream.
@@ -186,6 +192,8 @@ pub struct ListFilter {
     pub language: Option<String>,
     /// Whether a person has to look at their text.
     pub needs_review: Option<bool>,
+    /// The document that they were found inside.
+    pub parent: Option<Uuid>,
     /// Withdrawn ones too.
     pub include_withdrawn: bool,
     /// Erased ones too.
@@ -233,7 +241,7 @@ const SHOWN_AT: &str = "coalesce((SELECT c.position FROM projections c \
 
 const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_type, d.file_size, \
     d.uploaded_at, d.status, d.confidence_score, d.language, d.department, d.metadata, \
-    d.uploaded_by, d.sha256, d.duplicate_of, d.priority, d.version, d.position, d.run, d.attempt, \
+    d.uploaded_by, d.sha256, d.duplicate_of, d.parent, d.priority, d.version, d.position, d.run, d.attempt, \
     d.page_count, d.character_count, d.error, d.retry_at, d.processing_started_at, d.processed_at, \
     d.withdrawn_at, d.withdrawal_reason, d.legal_holds, d.retention_rule, d.erasure_state, \
     d.erasure, d.erased_at, d.quarantine_state, d.quarantine, d.accepted_risks, d.findings, d.text_sha256, \
@@ -244,11 +252,17 @@ const COLUMNS: &str = "d.id, d.original_filename, d.s3_key, d.source, d.content_
     WHERE c.name = 'documents' AND c.state = 'live'), 0) AS shown_at";
 
 /// It is in quarantine now. An index has these alone.
-const IN_QUARANTINE: &str = "d.quarantine_state IN ('quarantined', 'release_requested') \
-    AND d.erased_at IS NULL";
+const IN_QUARANTINE: &str = "quarantine_state IN ('quarantined', 'release_requested') \
+    AND erased_at IS NULL";
 
 /// Most documents with the same bytes that are named.
 const MOST_ALIKE: i64 = 100;
+
+/// What was found inside a document: as many as one document gives, and some of an older reading.
+const CHILDREN: &str = "coalesce((SELECT json_agg(json_build_object('id', c.id, \
+    'original_filename', c.original_filename, 'status', c.status) ORDER BY c.uploaded_at, c.id) \
+    FROM (SELECT * FROM read.documents i WHERE i.parent = d.id \
+    ORDER BY i.uploaded_at, i.id LIMIT 500) c), '[]'::json) AS children";
 
 #[derive(FromRow)]
 struct Listed {
@@ -264,7 +278,7 @@ impl ReadModel {
     /// When the database does not answer.
     pub async fn document(&self, id: Uuid) -> Result<Option<DocumentRow>, QueryError> {
         sqlx::query_as(&format!(
-            "SELECT {COLUMNS}, t.text AS extracted_text FROM read.documents d \
+            "SELECT {COLUMNS}, {CHILDREN}, t.text AS extracted_text FROM read.documents d \
              LEFT JOIN read.texts t ON t.document_id = d.id WHERE d.id = $1"
         ))
         .bind(id)
@@ -351,7 +365,7 @@ fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS}, ("));
     push_total(&mut query, filter);
     query.push(") AS total FROM read.documents d WHERE true");
-    push_standing(&mut query, filter);
+    push_standing(&mut query, 'd', filter);
     let (limit, skip) = match page {
         Page::Offset { skip, limit } => (limit, skip),
         Page::After {
@@ -376,23 +390,25 @@ fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
 }
 
 /// What of the filter the counts do not know, with the rest.
-fn push_standing<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter) {
+fn push_standing<'a>(query: &mut QueryBuilder<'a, Postgres>, table: char, filter: &'a ListFilter) {
     if !filter.include_erased {
-        query.push(" AND d.erased_at IS NULL");
+        query.push(format_args!(" AND {table}.erased_at IS NULL"));
     }
     if !filter.include_withdrawn {
         // One that was withdrawn and erased is an erased one, as in the counts.
-        query.push(" AND (d.withdrawn_at IS NULL OR d.erased_at IS NOT NULL)");
+        query.push(format_args!(
+            " AND ({table}.withdrawn_at IS NULL OR {table}.erased_at IS NOT NULL)"
+        ));
     }
     if filter.quarantined {
-        query.push(format_args!(" AND {IN_QUARANTINE}"));
+        query.push(format_args!(" AND {table}.{IN_QUARANTINE}"));
     }
-    push_filter(query, 'd', filter);
     match filter.needs_review {
-        Some(true) => drop(query.push(" AND d.needs_review")),
-        Some(false) => drop(query.push(" AND NOT d.needs_review")),
+        Some(true) => drop(query.push(format_args!(" AND {table}.needs_review"))),
+        Some(false) => drop(query.push(format_args!(" AND NOT {table}.needs_review"))),
         None => {}
     }
+    push_filter(query, table, filter);
 }
 
 fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
@@ -403,10 +419,10 @@ fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
 }
 
 fn push_total<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter) {
-    if filter.quarantined {
+    if filter.quarantined || filter.parent.is_some() {
         // Few, and an index has them alone.
-        query.push("SELECT count(*) FROM read.documents d WHERE true");
-        return push_standing(query, filter);
+        query.push("SELECT count(*) FROM read.documents c WHERE true");
+        return push_standing(query, 'c', filter);
     }
     query.push("SELECT coalesce(sum(c.n), 0)::bigint FROM read.document_counts c WHERE true");
     if !filter.include_erased {
@@ -436,5 +452,10 @@ fn push_filter<'a>(query: &mut QueryBuilder<'a, Postgres>, table: char, filter: 
                 .push(format_args!(" AND {table}.{column} = "))
                 .push_bind(value);
         }
+    }
+    if let Some(parent) = filter.parent {
+        query
+            .push(format_args!(" AND {table}.parent = "))
+            .push_bind(parent);
     }
 }

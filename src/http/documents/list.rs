@@ -14,6 +14,7 @@ use kmrl_domain::values::Status;
 use kmrl_projections::query::{DocumentRow, ListFilter, Page};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 /// Parameters.
 #[derive(Deserialize, IntoParams)]
@@ -39,6 +40,8 @@ pub(super) struct ListQuery {
     language: Option<String>,
     /// Only those whose text a person has to look at, or only the others.
     needs_review: Option<bool>,
+    /// Only those that were found inside this document.
+    parent: Option<Uuid>,
     /// Also withdrawn ones.
     include_withdrawn: Option<bool>,
     /// Also erased ones.
@@ -107,6 +110,7 @@ pub(super) async fn list(
         department: query.department,
         language: query.language,
         needs_review: query.needs_review,
+        parent: query.parent,
         status: status.map_err(|e| {
             Problem::new(ProblemType::InvalidParameter).detail(format!("status: {e}"))
         })?,

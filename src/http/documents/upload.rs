@@ -164,6 +164,7 @@ async fn accept(
         source: form.source.clone(),
         priority: form.priority,
         duplicate_of: None,
+        parent: None,
         private: private.digest(),
         admission,
         at,

@@ -38,6 +38,11 @@ pub(crate) struct Document {
     sha256: String,
     /// The first document with the same bytes.
     duplicate_of: Option<Uuid>,
+    /// The document that it was found inside: the message that it was attached to, the archive.
+    parent: Option<Uuid>,
+    /// The documents that were found inside it. Absent in lists and of the past.
+    #[schema(value_type = Option<Vec<Inside>>)]
+    children: Option<Value>,
     priority: String,
     /// Version, as in the ETag.
     version: i64,
@@ -95,6 +100,17 @@ pub(crate) struct Document {
     incomplete: bool,
 }
 
+/// A document that was found inside another one.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the form of what the read model gives")]
+pub(crate) struct Inside {
+    id: Uuid,
+    /// Empty once erased.
+    original_filename: String,
+    /// queued, processing, processed or failed.
+    status: String,
+}
+
 /// Why an attempt failed.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the form of the domain's FailureReason")]
@@ -126,6 +142,8 @@ impl Document {
             uploaded_by: row.uploaded_by,
             sha256: row.sha256,
             duplicate_of: row.duplicate_of,
+            parent: row.parent,
+            children: row.children,
             priority: row.priority,
             version: row.version,
             position: row.position,
@@ -172,6 +190,8 @@ impl Document {
             uploaded_by: a.uploaded_by,
             sha256: a.sha256,
             duplicate_of: a.duplicate_of,
+            parent: None,
+            children: None,
             priority: a.priority,
             version: a.version,
             position: a.position,

@@ -38,6 +38,7 @@ pub fn uploaded(source: &str) -> DocumentEvent {
         source: source.into(),
         priority: Priority::Normal,
         duplicate_of: None,
+        parent: None,
         private: PrivateDigest("sha256:00".into()),
         uploaded_at: AT,
     })
