@@ -17,6 +17,7 @@ mod isolate;
 mod language;
 mod limits;
 mod pdf;
+mod picture;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub use format::Format;
 pub use language::Language;
 pub use limits::Limits;
 pub use pdf::PdfStructure;
+pub use picture::{Raster, RasterLimits, rasterise, recognised};
 
 /// What is known of a file before it is read.
 #[derive(Clone, Copy, Debug)]
@@ -160,14 +162,9 @@ pub fn extract(
         | Format::Json
         | Format::Xml
         | Format::Html => text::read(input.bytes, limits, on_page)?,
-        _ if format.is_picture() => {
-            return Err(ExtractError::Unsupported {
-                what: format!(
-                    "{} needs character recognition, which this version does not do",
-                    format.media_type()
-                ),
-            });
-        }
+        _ if format.is_picture() => isolate::run(on_page, |on_page| {
+            picture::read(format, input.bytes, limits, on_page)
+        })?,
         _ => {
             return Err(ExtractError::Unsupported {
                 what: format.extension().to_owned(),

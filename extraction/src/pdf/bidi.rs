@@ -56,8 +56,13 @@ pub(super) fn reading_order(texts: &[&str]) -> Vec<usize> {
     // Turning round what stands at each level or above, from the highest, undoes what turned
     // the line for display.
     for level in [2, 1] {
-        for run in order.chunk_by_mut(|a, b| at_least(&levels, *a, level) == at_least(&levels, *b, level)) {
-            if run.first().is_some_and(|first| at_least(&levels, *first, level)) {
+        for run in
+            order.chunk_by_mut(|a, b| at_least(&levels, *a, level) == at_least(&levels, *b, level))
+        {
+            if run
+                .first()
+                .is_some_and(|first| at_least(&levels, *first, level))
+            {
                 run.reverse();
             }
         }

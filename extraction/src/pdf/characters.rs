@@ -61,7 +61,11 @@ fn characters_of(bytes: &[u8]) -> Option<HashMap<u32, char>> {
     let mut characters = HashMap::new();
     for (code, glyph) in font.charmap().mappings() {
         // Symbol fonts map their glyphs into the private use area, at the code.
-        let code = if (0xF020..=0xF0FF).contains(&code) { code - 0xF000 } else { code };
+        let code = if (0xF020..=0xF0FF).contains(&code) {
+            code - 0xF000
+        } else {
+            code
+        };
         if let Some(character) = char::from_u32(code).filter(|c| !says_nothing(*c)) {
             let kept = characters.entry(glyph.to_u32()).or_insert(character);
             *kept = (*kept).min(character);

@@ -1,8 +1,8 @@
 //! What of the page can be seen: the clips in force, and the pictures under invisible text.
 //! This module owns whether a point is shown; it must not know what is drawn there.
 
-use kurbo::{Point, Rect, Shape};
 use kurbo::BezPath;
+use kurbo::{Point, Rect, Shape};
 
 /// Clips leave glyphs at their edge, as producers clip table cells tightly.
 const CLIP_MARGIN: f64 = 1.0;

@@ -39,7 +39,13 @@ struct Area {
 
 impl Composition {
     /// Add lines; what they and their fragments refer to is given along.
-    pub(super) fn add(&mut self, lines: &[Line], fragments: &[Fragment], pieces: &[Piece], characters: &str) {
+    pub(super) fn add(
+        &mut self,
+        lines: &[Line],
+        fragments: &[Fragment],
+        pieces: &[Piece],
+        characters: &str,
+    ) {
         for line in lines {
             let parts = line.fragments.iter().filter_map(|at| fragments.get(*at));
             match parts.clone().any(|fragment| fragment.leftwards) {
@@ -50,7 +56,13 @@ impl Composition {
         }
     }
 
-    fn rightwards<'f>(&mut self, parts: impl Iterator<Item = &'f Fragment>, cells: bool, pieces: &[Piece], characters: &str) {
+    fn rightwards<'f>(
+        &mut self,
+        parts: impl Iterator<Item = &'f Fragment>,
+        cells: bool,
+        pieces: &[Piece],
+        characters: &str,
+    ) {
         let mut before: Option<&Fragment> = None;
         for fragment in parts {
             let mut last: Option<&Piece> = None;
@@ -78,12 +90,20 @@ impl Composition {
 
     /// A line with letters that read leftwards: everything is put in the order in which it
     /// stands, and from that in the order in which it is read.
-    fn leftwards<'f>(&mut self, parts: impl Iterator<Item = &'f Fragment>, pieces: &[Piece], characters: &str) {
+    fn leftwards<'f>(
+        &mut self,
+        parts: impl Iterator<Item = &'f Fragment>,
+        pieces: &[Piece],
+        characters: &str,
+    ) {
         let mut parts: Vec<&Fragment> = parts.collect();
         parts.sort_by(|a, b| a.left.total_cmp(&b.left));
         let mut shown: Vec<(&str, Option<&Piece>)> = Vec::new();
         let mut last: Option<&Piece> = None;
-        let ordered = parts.iter().filter_map(|fragment| pieces.get(fragment.pieces.clone())).flatten();
+        let ordered = parts
+            .iter()
+            .filter_map(|fragment| pieces.get(fragment.pieces.clone()))
+            .flatten();
         for piece in ordered {
             let text = piece.text(characters);
             let spaced = shown.last().is_some_and(|(before, _)| is_space(before));
@@ -135,9 +155,18 @@ impl Composition {
             return;
         };
         let text = nfc(std::mem::take(&mut self.open.text));
-        let [x, y, width, height] = self.open.turn.shown_box(area.left, area.top, area.right, area.bottom);
+        let [x, y, width, height] =
+            self.open
+                .turn
+                .shown_box(area.left, area.top, area.right, area.bottom);
         self.text.push_str(&text);
-        self.words.push(Word { text, x, y, width, height });
+        self.words.push(Word {
+            text,
+            x,
+            y,
+            width,
+            height,
+        });
     }
 
     fn end_line(&mut self) {
@@ -167,8 +196,16 @@ impl Composition {
 impl OpenWord {
     fn add(&mut self, piece: &Piece, left: f32, right: f32, character: char) {
         self.text.push(character);
-        let (top, bottom) = (piece.baseline - ASCENT * piece.em, piece.baseline + DESCENT * piece.em);
-        let around = self.area.unwrap_or(Area { left, top, right, bottom });
+        let (top, bottom) = (
+            piece.baseline - ASCENT * piece.em,
+            piece.baseline + DESCENT * piece.em,
+        );
+        let around = self.area.unwrap_or(Area {
+            left,
+            top,
+            right,
+            bottom,
+        });
         self.turn = piece.turn;
         self.area = Some(Area {
             left: around.left.min(left),

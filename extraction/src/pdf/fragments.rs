@@ -97,7 +97,8 @@ pub(super) fn gather(pieces: &mut [Piece], characters: &str) -> Vec<Fragment> {
         {
             fragments.extend(open.take().filter(|fragment| fragment.characters > 0));
         }
-        open.get_or_insert_with(|| Fragment::start(at, piece)).add(piece, text);
+        open.get_or_insert_with(|| Fragment::start(at, piece))
+            .add(piece, text);
     }
     fragments.extend(open.filter(|fragment| fragment.characters > 0));
     for fragment in fragments.iter().filter(|fragment| fragment.leftwards) {

@@ -84,7 +84,9 @@ impl Listener {
         }
         // Whether it is a space is asked only of what would count as a repeat: joiners are drawn
         // with the glyph of the space, right where a space may follow.
-        if self.shown.is_repeat(fingerprint(glyph), place.origin, place.up.hypot())
+        if self
+            .shown
+            .is_repeat(fingerprint(glyph), place.origin, place.up.hypot())
             && !reads_as_space(glyph)
         {
             return;
@@ -146,7 +148,11 @@ impl<'a> Device<'a> for Listener {
         let vertical = matches!(run.writing_mode(), WritingMode::Vertical);
         let invisible = matches!(mode, DrawMode::Invisible);
         for glyph in run.glyphs() {
-            self.glyph(glyph, &Place::of(glyph, props.transform, vertical), invisible);
+            self.glyph(
+                glyph,
+                &Place::of(glyph, props.transform, vertical),
+                invisible,
+            );
         }
     }
 

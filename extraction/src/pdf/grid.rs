@@ -39,8 +39,10 @@ type Row = Vec<usize>;
 
 /// Fragments that stand beside each other, from top to bottom.
 pub(super) fn rows(all: &[Fragment], chosen: &[usize]) -> Vec<Row> {
-    let mut sorted: Vec<(usize, &Fragment)> =
-        chosen.iter().filter_map(|at| Some((*at, all.get(*at)?))).collect();
+    let mut sorted: Vec<(usize, &Fragment)> = chosen
+        .iter()
+        .filter_map(|at| Some((*at, all.get(*at)?)))
+        .collect();
     sorted.sort_by(|(_, a), (_, b)| a.baseline.total_cmp(&b.baseline));
     let mut rows: Vec<Row> = Vec::new();
     let mut first: Option<&Fragment> = None;
@@ -96,7 +98,8 @@ fn reach(all: &[Fragment], rows: &[Row], start: usize) -> Option<(usize, Vec<f32
             break;
         }
         let beside = row.len() > 1;
-        let near = baseline(all, row) - baseline(all, rows.get(at - 1)?) < LEADING_AT_MOST * em(all, row);
+        let near =
+            baseline(all, row) - baseline(all, rows.get(at - 1)?) < LEADING_AT_MOST * em(all, row);
         if !beside && !near {
             break;
         }
@@ -110,17 +113,25 @@ fn reach(all: &[Fragment], rows: &[Row], start: usize) -> Option<(usize, Vec<f32
 }
 
 fn baseline(all: &[Fragment], row: &Row) -> f32 {
-    row.first().and_then(|at| all.get(*at)).map_or(0.0, |fragment| fragment.baseline)
+    row.first()
+        .and_then(|at| all.get(*at))
+        .map_or(0.0, |fragment| fragment.baseline)
 }
 
 fn em(all: &[Fragment], row: &Row) -> f32 {
-    row.iter().filter_map(|at| all.get(*at)).map(|fragment| fragment.em).fold(0.0, f32::max)
+    row.iter()
+        .filter_map(|at| all.get(*at))
+        .map(|fragment| fragment.em)
+        .fold(0.0, f32::max)
 }
 
 /// The gaps of a row, the endless ones on either side included.
 fn gaps(all: &[Fragment], row: &Row) -> Vec<Free> {
-    let mut spans: Vec<(f32, f32)> =
-        row.iter().filter_map(|at| all.get(*at)).map(|fragment| (fragment.left, fragment.right)).collect();
+    let mut spans: Vec<(f32, f32)> = row
+        .iter()
+        .filter_map(|at| all.get(*at))
+        .map(|fragment| (fragment.left, fragment.right))
+        .collect();
     spans.sort_by(|a, b| a.0.total_cmp(&b.0));
     let least = CELL_FROM * em(all, row);
     let mut gaps = Vec::with_capacity(spans.len() + 1);
@@ -145,7 +156,11 @@ fn intersect(a: &[Free], b: &[Free]) -> Vec<Free> {
         if to - from >= WIDE {
             both.push((from, to));
         }
-        if x.1 < y.1 { a.next() } else { b.next() };
+        if x.1 < y.1 {
+            a.next()
+        } else {
+            b.next()
+        };
     }
     both
 }
@@ -180,13 +195,31 @@ pub(super) fn drawn(rows: &[Row], run: &Run) -> Vec<usize> {
 
 fn judge(all: &[Fragment], rows: &[Row], run: &Run) -> Reading {
     let drawn = drawn(rows, run);
-    let columns: Vec<usize> = drawn.iter().filter_map(|at| Some(column_of(&run.gutters, all.get(*at)?))).collect();
-    let crossings = columns.windows(2).filter(|pair| pair.first() != pair.last()).count();
-    let steps_back = columns.windows(2).filter(|pair| pair.first() > pair.last()).count();
-    let shared = rows.get(run.rows.clone()).unwrap_or_default().iter().filter(|row| row.len() > 1).count();
+    let columns: Vec<usize> = drawn
+        .iter()
+        .filter_map(|at| Some(column_of(&run.gutters, all.get(*at)?)))
+        .collect();
+    let crossings = columns
+        .windows(2)
+        .filter(|pair| pair.first() != pair.last())
+        .count();
+    let steps_back = columns
+        .windows(2)
+        .filter(|pair| pair.first() > pair.last())
+        .count();
+    let shared = rows
+        .get(run.rows.clone())
+        .unwrap_or_default()
+        .iter()
+        .filter(|row| row.len() > 1)
+        .count();
     if is_prose(all, rows, run) {
         // Drawn column by column, the order of drawing has finer points right.
-        return if steps_back <= 1 + run.gutters.len() / 2 && crossings < shared { Reading::AsDrawn } else { Reading::Columns };
+        return if steps_back <= 1 + run.gutters.len() / 2 && crossings < shared {
+            Reading::AsDrawn
+        } else {
+            Reading::Columns
+        };
     }
     let by_columns = crossings <= 2 * run.gutters.len();
     let aligned = shared * 3 >= run.rows.len() * 2;
@@ -213,7 +246,9 @@ fn is_prose(all: &[Fragment], rows: &[Row], run: &Run) -> bool {
     }
     let characters: f32 = columns.iter().map(|column| column.characters).sum();
     let prose = columns.iter().filter(|column| column.is_prose());
-    let (count, held) = prose.fold((0, 0.0), |(count, held), column| (count + 1, held + column.characters));
+    let (count, held) = prose.fold((0, 0.0), |(count, held), column| {
+        (count + 1, held + column.characters)
+    });
     count >= 2 && held >= 0.7 * characters
 }
 
@@ -228,7 +263,13 @@ struct Column {
 
 impl Default for Column {
     fn default() -> Self {
-        Self { lines: 0, characters: 0.0, filled: 0.0, left: f32::INFINITY, right: f32::NEG_INFINITY }
+        Self {
+            lines: 0,
+            characters: 0.0,
+            filled: 0.0,
+            left: f32::INFINITY,
+            right: f32::NEG_INFINITY,
+        }
     }
 }
 

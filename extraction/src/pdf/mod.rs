@@ -120,7 +120,11 @@ impl Tally {
         self.pages_drawn += usize::from(has_text || found.draws_more);
         Ok(Page {
             number,
-            origin: if is_picture { Origin::Picture } else { Origin::Stated },
+            origin: if is_picture {
+                Origin::Picture
+            } else {
+                Origin::Stated
+            },
             confidence: share(found.glyphs.saturating_sub(found.unmapped), found.glyphs),
             text: found.text,
             words: found.words,

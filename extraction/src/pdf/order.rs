@@ -73,13 +73,15 @@ fn as_drawn(all: &[Fragment], chosen: &[usize], _: &[Run], lines: &mut Vec<Line>
         };
         let goes_on = last.is_some_and(|last| {
             let rightwards = fragment.left > last.right - 0.5 * last.em;
-            let leftwards = (fragment.leftwards || last.leftwards) && fragment.right < last.left + 0.5 * last.em;
+            let leftwards = (fragment.leftwards || last.leftwards)
+                && fragment.right < last.left + 0.5 * last.em;
             fragment.is_beside(last) && (rightwards || leftwards)
         });
         if !goes_on && !open.fragments.is_empty() {
             lines.push(std::mem::take(&mut open));
         }
-        open.cells |= goes_on && last.is_some_and(|last| fragment.left - last.right > CELL_FROM * last.em);
+        open.cells |=
+            goes_on && last.is_some_and(|last| fragment.left - last.right > CELL_FROM * last.em);
         open.fragments.push(*at);
         last = Some(fragment);
     }
@@ -92,8 +94,12 @@ fn as_drawn(all: &[Fragment], chosen: &[usize], _: &[Run], lines: &mut Vec<Line>
 /// was drawn before in the same place of the line.
 fn follows_reading(all: &[Fragment], chosen: &[usize]) -> bool {
     let fragments = || chosen.iter().filter_map(|at| all.get(*at));
-    let left = fragments().map(|fragment| fragment.left).fold(f32::INFINITY, f32::min);
-    let right = fragments().map(|fragment| fragment.right).fold(f32::NEG_INFINITY, f32::max);
+    let left = fragments()
+        .map(|fragment| fragment.left)
+        .fold(f32::INFINITY, f32::min);
+    let right = fragments()
+        .map(|fragment| fragment.right)
+        .fold(f32::NEG_INFINITY, f32::max);
     let strip = |x: f32| ((x - left) / (right - left).max(1.0) * STRIPS as f32) as usize;
     let mut lowest = [f32::NEG_INFINITY; STRIPS];
     let mut steps_up = 0;
@@ -105,7 +111,9 @@ fn follows_reading(all: &[Fragment], chosen: &[usize]) -> bool {
         let strips = lowest.get_mut(from..=to).unwrap_or_default();
         let reached = strips.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         steps_up += usize::from(fragment.baseline < reached - 0.5 * fragment.em);
-        strips.iter_mut().for_each(|lowest| *lowest = lowest.max(fragment.baseline));
+        strips
+            .iter_mut()
+            .for_each(|lowest| *lowest = lowest.max(fragment.baseline));
     }
     steps_up * STEPS_UP_AT_MOST_ONE_IN <= chosen.len()
 }

@@ -17,7 +17,11 @@ pub(super) struct Turn(u16);
 
 impl Turn {
     pub(super) fn of(direction: Vec2) -> Self {
-        let degrees = direction.y.atan2(direction.x).to_degrees().rem_euclid(360.0);
+        let degrees = direction
+            .y
+            .atan2(direction.x)
+            .to_degrees()
+            .rem_euclid(360.0);
         let axis = (degrees / 90.0).round() * 90.0;
         let kept = match (degrees - axis).abs() < STRAIGHT_WITHIN {
             true => axis,
@@ -46,7 +50,10 @@ impl Turn {
         let reach = |of: fn(&Point) -> f64| {
             let values = corners.iter().map(of);
             let least = values.clone().fold(f64::INFINITY, f64::min);
-            (least as f32, values.fold(f64::NEG_INFINITY, f64::max) as f32)
+            (
+                least as f32,
+                values.fold(f64::NEG_INFINITY, f64::max) as f32,
+            )
         };
         let ((x0, x1), (y0, y1)) = (reach(|p| p.x), reach(|p| p.y));
         [x0, y0, x1 - x0, y1 - y0]
@@ -75,7 +82,10 @@ pub(super) struct Piece {
 impl Piece {
     /// The box around it on the page as shown: left, top, width, height.
     pub(super) fn shown_box(&self) -> [f32; 4] {
-        let (top, bottom) = (self.baseline - ASCENT * self.em, self.baseline + DESCENT * self.em);
+        let (top, bottom) = (
+            self.baseline - ASCENT * self.em,
+            self.baseline + DESCENT * self.em,
+        );
         self.turn.shown_box(self.left, top, self.right, bottom)
     }
 

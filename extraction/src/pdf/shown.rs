@@ -25,18 +25,31 @@ impl Shown {
     /// Note a glyph, given by what it shows and where; whether it was there before.
     pub(super) fn is_repeat(&mut self, glyph: u64, origin: Point, em: f64) -> bool {
         let reach = (REPEAT_WITHIN * em).min(CELL / 2.0);
-        let near = |at: f64| [((at - reach) / CELL).floor() as i64, ((at + reach) / CELL).floor() as i64];
+        let near = |at: f64| {
+            [
+                ((at - reach) / CELL).floor() as i64,
+                ((at + reach) / CELL).floor() as i64,
+            ]
+        };
         let (columns, rows) = (near(origin.x), near(origin.y));
-        for column in columns.iter().take(1 + usize::from(columns[0] != columns[1])) {
+        for column in columns
+            .iter()
+            .take(1 + usize::from(columns[0] != columns[1]))
+        {
             for row in rows.iter().take(1 + usize::from(rows[0] != rows[1])) {
                 let places = self.0.get(&key(glyph, *column, *row));
-                if places.is_some_and(|places| places.iter().any(|place| place.distance(origin) < reach)) {
+                if places
+                    .is_some_and(|places| places.iter().any(|place| place.distance(origin) < reach))
+                {
                     return true;
                 }
             }
         }
         let cell = |at: f64| (at / CELL).floor() as i64;
-        let places = self.0.entry(key(glyph, cell(origin.x), cell(origin.y))).or_default();
+        let places = self
+            .0
+            .entry(key(glyph, cell(origin.x), cell(origin.y)))
+            .or_default();
         if places.len() < REMEMBERED {
             places.push(origin);
         }
