@@ -162,9 +162,9 @@ pub fn extract(
         | Format::Json
         | Format::Xml
         | Format::Html => text::read(input.bytes, limits, on_page)?,
-        _ if format.is_picture() => isolate::run(on_page, |on_page| {
-            picture::read(format, input.bytes, limits, on_page)
-        })?,
+        _ if format.is_picture() => {
+            isolate::run(on_page, |_| picture::read(format, input.bytes, limits))?
+        }
         _ => {
             return Err(ExtractError::Unsupported {
                 what: format.extension().to_owned(),

@@ -6,11 +6,13 @@ use crate::config::Secret;
 use crate::eraser::{Eraser, EraserSettings};
 use crate::evidence::Evidence;
 use crate::http::health::Health;
+use crate::http::jail::Jail;
 use crate::http::live::LiveHub;
 use crate::http::metrics::Metrics;
 use crate::http::router;
 use crate::http::state::{ApiState, Parts as ApiParts};
 use crate::notary::{LogTree, Notary};
+use crate::ports::JailProbe;
 use crate::relay::{Relay, RelaySettings};
 use crate::spool::Spool;
 use crate::work::{WorkSettings, Worker};
@@ -115,6 +117,7 @@ pub(super) async fn serve(
     parts: &Parts,
     roles: &[Role],
     key: &Secret,
+    jail: Option<Arc<dyn JailProbe>>,
     shutdown: CancellationToken,
 ) -> Result<Server, AppError> {
     let read = ReadModel::new(parts.pool.clone());
@@ -157,6 +160,7 @@ pub(super) async fn serve(
             read,
             blobs: Arc::clone(&parts.blobs),
             queue: Arc::clone(&parts.queue),
+            jail: Jail::new(jail),
             roles: roles
                 .iter()
                 .map(|r| format!("{r:?}").to_lowercase())

@@ -4,6 +4,7 @@
 
 mod flags;
 mod reader;
+mod recognition;
 mod retention;
 mod secret;
 mod sections;
@@ -11,6 +12,7 @@ mod table;
 
 pub use flags::SettingFlags;
 pub use reader::{ConfigError, Origin, Reader};
+pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
@@ -41,6 +43,8 @@ pub struct Settings {
     pub upload: UploadSettings,
     /// How documents are worked on.
     pub jobs: JobSettings,
+    /// How pictures become text.
+    pub recognition: RecognitionSettings,
     /// Live subscribers.
     pub live: LiveSettings,
     /// Objects that no event names.
@@ -74,6 +78,7 @@ impl Settings {
             s3: sections::s3(&mut r),
             upload: sections::upload(&mut r),
             jobs: sections::jobs(&mut r),
+            recognition: recognition::recognition(&mut r),
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),

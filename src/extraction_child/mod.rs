@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::jail::NOT_STARTED;
 
-pub(crate) use message::{Handover, Line, Start, Task};
+pub(crate) use message::{Handover, Line, Picture, Render, Start, Task};
 
 /// The hidden subcommand that makes the program this child.
 pub const SUBCOMMAND: &str = "extract-child";

@@ -32,6 +32,23 @@ pub struct Protections {
 }
 
 impl Protections {
+    /// Whether everything was refused.
+    #[must_use]
+    pub fn is_full(self) -> bool {
+        self.named().iter().all(|(_, refused)| *refused)
+    }
+
+    /// Whether everything was refused that a program of others can be refused: it had to become
+    /// itself. Files that it may run instead are its own and the libraries'.
+    #[must_use]
+    pub fn is_full_for_program(self) -> bool {
+        Self {
+            programs: true,
+            ..self
+        }
+        .is_full()
+    }
+
     /// Each with its name, in words.
     #[must_use]
     pub const fn named(self) -> [(&'static str, bool); 8] {

@@ -13,7 +13,7 @@ use hayro_syntax::Pdf;
 pub use recognised::recognised;
 
 use crate::error::{ExtractError, Quantity};
-use crate::{Format, Input, Limits, OnPage, Origin, Page, PageProgress, Reading, detect, isolate};
+use crate::{Format, Input, Limits, Origin, Page, Reading, detect, isolate};
 
 /// How large rasters become, and how large pictures may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,13 +52,8 @@ pub struct Raster {
     pub pixels: Vec<u8>,
 }
 
-/// The pages of a picture file, which state no text.
-pub(crate) fn read(
-    format: Format,
-    bytes: &[u8],
-    limits: &Limits,
-    on_page: &mut OnPage<'_>,
-) -> Result<Reading, ExtractError> {
+/// The pages of a picture file, which state no text. None counts as read yet.
+pub(crate) fn read(format: Format, bytes: &[u8], limits: &Limits) -> Result<Reading, ExtractError> {
     let total = match format {
         Format::Tiff => limits.check_pages(tiff::directories(bytes).len())?,
         _ => 1,
@@ -74,15 +69,6 @@ pub(crate) fn read(
         confidence: 0.0,
         words: Vec::new(),
     };
-    if !on_page(PageProgress {
-        page: total,
-        pages: total,
-    }) {
-        return Err(ExtractError::Cancelled {
-            pages_done: 0,
-            pages: total,
-        });
-    }
     Ok(Reading {
         pages: (1..=total).map(page).collect(),
         confidence: 0.0,
