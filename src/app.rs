@@ -2,7 +2,6 @@
 //!
 //! The only module that knows all others. Holds no rule of its own.
 
-use crate::adapters::extraction_child::ExtractionChild;
 use crate::adapters::local_blobs::LocalBlobs;
 use crate::adapters::s3_blobs::S3Blobs;
 use crate::adapters::system::{SystemClock, SystemIds};
@@ -11,7 +10,7 @@ use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, Settings};
 use crate::event_store::{self, EventLog, PostgresEventStore};
-use crate::ports::{BlobStore, JobQueue};
+use crate::ports::{BlobStore, JailProbe, JobQueue};
 use crate::projector::BlobTexts;
 use crate::removal::Removals;
 use crate::signals::Signals;
@@ -29,7 +28,7 @@ mod audit;
 mod roles;
 mod tools;
 
-pub use tools::{Tools, tools};
+pub use tools::{Tools, extraction_child, tools};
 
 pub use audit::{AuditTools, audit_tools};
 
@@ -324,10 +323,10 @@ pub async fn run(
         });
     }
     let mut front = JoinSet::new();
+    // Starts nothing before it is first needed.
+    let readers = Arc::new(tools::extraction_child(settings)?);
     if roles.contains(&Role::Worker) {
-        let extractor = ExtractionChild::new(settings.jobs.extraction_memory)
-            .map_err(start("finding this program for extraction"))?;
-        let worker = roles::worker(&parts, Arc::new(extractor))?;
+        let worker = roles::worker(&parts, Arc::clone(&readers))?;
         let stop = shutdown.clone();
         front.spawn(async move {
             work::run(worker, stop).await;
@@ -335,7 +334,7 @@ pub async fn run(
         });
     }
     // Every role answers health checks; only the api role answers the rest.
-    let server = roles::serve(&parts, roles, key, shutdown.clone()).await?;
+    let server = roles::serve(&parts, roles, key, readers, shutdown.clone()).await?;
     started(server.address);
     front.spawn(async move {
         server.run().await;

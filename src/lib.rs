@@ -20,6 +20,7 @@ pub mod event_store;
 pub mod evidence;
 pub mod extraction_child;
 pub mod http;
+pub mod jail;
 pub mod logs;
 pub mod notary;
 pub mod pause;

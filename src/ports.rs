@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+pub use crate::jail::Protections;
 pub use crate::spool::Spooled;
 
 /// The cause of a failure in a library that a port hides.
@@ -315,6 +316,24 @@ pub trait Extractor: Send + Sync + 'static {
     ) -> Result<Extraction, ExtractFailure>;
 }
 
+/// Tells what readers cannot do, and what they lack.
+#[async_trait]
+pub trait JailProbe: Send + Sync + 'static {
+    /// Find it out by trying.
+    async fn probe(&self) -> JailReport;
+}
+
+/// What the jails refuse here. An error is why that could not be found out.
+#[derive(Clone, Debug)]
+pub struct JailReport {
+    /// The jail of our own reader.
+    pub reader: Result<Protections, String>,
+    /// The jail of programs of others.
+    pub program: Result<Protections, String>,
+    /// What character recognition lacks; `None`: nothing.
+    pub recognition: Option<String>,
+}
+
 /// The document to read, and for how long.
 #[derive(Clone, Debug)]
 pub struct ExtractRequest {
@@ -355,6 +374,12 @@ pub enum ExtractFailure {
     /// The document needs more memory than a reader may have.
     #[error("the reader ran out of memory")]
     OutOfMemory,
+    /// The document is a picture, and what recognises characters is not there.
+    #[error("the document needs character recognition: {what}")]
+    OcrUnavailable {
+        /// What is missing, and how to install it.
+        what: String,
+    },
     /// The document could not be handed over or the reader not started.
     #[error("the reader could not be run")]
     Io(#[source] io::Error),
@@ -369,6 +394,7 @@ impl ExtractFailure {
             Self::TimeLimit { .. } => ("time_limit", self.to_string()),
             Self::Crashed { .. } => ("crashed", self.to_string()),
             Self::OutOfMemory => ("out_of_memory", self.to_string()),
+            Self::OcrUnavailable { .. } => ("ocr_unavailable", self.to_string()),
             Self::Io(_) => ("reader_unavailable", self.to_string()),
         };
         FailureReason {

@@ -28,11 +28,8 @@ pub enum ExtractError {
     /// The document does not open without a password.
     #[error("the document is encrypted and does not open without its password")]
     Encrypted,
-    /// No page has a text layer.
-    #[error(
-        "the document has no text layer: its pages are pictures or blank, and reading them needs \
-         character recognition, which this version does not do"
-    )]
+    /// No page shows anything.
+    #[error("the document has no text: its pages are blank")]
     #[serde(rename = "no_text_layer")]
     NoText,
     /// The document goes beyond one of the [`Limits`](crate::Limits).
@@ -67,6 +64,8 @@ pub enum Quantity {
     Entries,
     /// Things inside each other.
     Levels,
+    /// Pixels of one picture.
+    Pixels,
 }
 
 impl fmt::Display for Quantity {
@@ -77,6 +76,7 @@ impl fmt::Display for Quantity {
             Self::DecompressedBytes => "bytes when decompressed",
             Self::Entries => "entries",
             Self::Levels => "levels of nesting",
+            Self::Pixels => "pixels in a picture",
         })
     }
 }

@@ -29,6 +29,7 @@ mod office;
 mod package;
 mod pages;
 mod pdf;
+mod picture;
 mod rtf;
 mod text;
 mod xml;
@@ -43,6 +44,7 @@ pub use helper::Helper;
 pub use language::Language;
 pub use limits::Limits;
 pub use pdf::{Content, EmbeddedFile, PdfStructure, embedded_files};
+pub use picture::{Raster, RasterLimits, rasterise, recognised};
 
 /// What is known of a file before it is read.
 #[derive(Clone, Copy, Debug)]
@@ -198,13 +200,8 @@ fn read(
     match format {
         PlainText | Markdown | Csv | Json | Xml => text::read(bytes, limits, on_page).map(alone),
         Doc | Ppt | Dwg => Err(helper::missing(format)),
-        Jpeg | Png | Gif | Bmp | Tiff | Webp => Err(ExtractError::Unsupported {
-            what: format!(
-                "{} needs character recognition, which this version does not do",
-                format.media_type()
-            ),
-        }),
         _ => isolate::run(on_page, |on_page| match format {
+            Jpeg | Png | Gif | Bmp | Tiff | Webp => picture::read(format, bytes, limits).map(alone),
             Eml => mail::eml::read(bytes, limits, on_page),
             Msg => mail::msg::read(bytes, limits, on_page),
             Zip => archive::read(bytes, limits, on_page),

@@ -8,12 +8,13 @@ use crate::door::Door;
 use crate::eraser::{Eraser, EraserSettings};
 use crate::evidence::Evidence;
 use crate::http::health::Health;
+use crate::http::jail::Jail;
 use crate::http::live::LiveHub;
 use crate::http::metrics::Metrics;
 use crate::http::router;
 use crate::http::state::{ApiState, Parts as ApiParts};
 use crate::notary::{LogTree, Notary};
-use crate::ports::Scanner;
+use crate::ports::{JailProbe, Scanner};
 use crate::relay::{Relay, RelaySettings};
 use crate::spool::Spool;
 use crate::work::{WorkSettings, Worker};
@@ -129,6 +130,7 @@ pub(super) async fn serve(
     parts: &Parts,
     roles: &[Role],
     key: &Secret,
+    readers: Arc<ExtractionChild>,
     shutdown: CancellationToken,
 ) -> Result<Server, AppError> {
     let read = ReadModel::new(parts.pool.clone());
@@ -146,8 +148,8 @@ pub(super) async fn serve(
     )
     .await
     .map_err(start("starting the live hub"))?;
-    let inspector = ExtractionChild::new(parts.settings.jobs.extraction_memory)
-        .map_err(start("finding this program for inspection"))?;
+    let touches_documents = roles.contains(&Role::Api) || roles.contains(&Role::Worker);
+    let jail: Option<Arc<dyn JailProbe>> = touches_documents.then(|| readers.clone() as _);
     // Only what takes documents in has to have it.
     let scanner = scanner(&parts.settings).filter(|_| roles.contains(&Role::Api));
     let state = ApiState::new(ApiParts {
@@ -176,6 +178,7 @@ pub(super) async fn serve(
             blobs: Arc::clone(&parts.blobs),
             queue: Arc::clone(&parts.queue),
             scanner: scanner.clone(),
+            jail: Jail::new(jail),
             roles: roles
                 .iter()
                 .map(|r| format!("{r:?}").to_lowercase())
@@ -185,7 +188,7 @@ pub(super) async fn serve(
         key: key.clone(),
         approver: parts.settings.approver_key.clone(),
         upload: parts.settings.upload.clone(),
-        door: Door::new(parts.settings.door.clone(), Arc::new(inspector), scanner),
+        door: Door::new(parts.settings.door.clone(), readers, scanner),
         min_position_wait: parts.settings.http.min_position_wait,
     });
     let router = if roles.contains(&Role::Api) {

@@ -1,13 +1,14 @@
 //! What command-line tools work with: the parts, without any role.
 
 use super::{AppError, backends, connect_database, make_projector, open_blobs};
+use crate::adapters::extraction_child::{ChildSettings, ExtractionChild};
 use crate::adapters::system::{SystemClock, SystemIds};
 use crate::check::Check;
 use crate::commands::Commands;
 use crate::config::Settings;
 use crate::dead_letters::DeadLetters;
 use crate::event_store::PostgresEventStore;
-use crate::ports::BlobStore;
+use crate::ports::{BlobStore, JailProbe, JailReport};
 use crate::reconciler::Reconciler;
 use crate::removal::Removals;
 use crate::signals::Signals;
@@ -53,6 +54,14 @@ impl Tools {
         }
     }
 
+    /// What the jails of this machine refuse.
+    ///
+    /// # Errors
+    /// When the system does not tell which program this is.
+    pub async fn jail(&self) -> Result<JailReport, AppError> {
+        Ok(extraction_child(&self.settings)?.probe().await)
+    }
+
     /// What was given up on.
     #[must_use]
     pub fn dead_letters(&self) -> DeadLetters {
@@ -64,6 +73,22 @@ impl Tools {
         self.store.shutdown().await;
         self.pool.close().await;
     }
+}
+
+/// What reads documents, as the settings say.
+///
+/// # Errors
+/// When the system does not tell which program this is.
+pub fn extraction_child(settings: &Settings) -> Result<ExtractionChild, AppError> {
+    let jobs = &settings.jobs;
+    ExtractionChild::new(ChildSettings {
+        memory_bytes: jobs.extraction_memory,
+        hard_limit: jobs.hard_limit,
+        ready: jobs.extraction_ready,
+        only_limits: false,
+        recognition: settings.recognition.clone(),
+    })
+    .map_err(super::start("finding this program for extraction"))
 }
 
 pub(super) fn reconciler(

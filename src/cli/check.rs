@@ -5,6 +5,7 @@ use super::config::print;
 use crate::app;
 use crate::check::CheckReport;
 use crate::config::Settings;
+use crate::ports::{JailReport, Protections};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,19 +35,67 @@ pub(super) async fn run(args: CheckArgs, mut settings: Settings) -> Result<ExitC
     let spinner = spinner()?;
     let check = tools.check(args.deep, args.repair);
     let report = check.run(&|what| spinner.set_message(what)).await;
+    let jail = tools.jail().await;
     spinner.finish_and_clear();
     tools.close().await;
     let report = report.map_err(|e| CliError::failed("checking", e))?;
+    let jail = jail.map_err(|e| CliError::failed("probing the jail", e))?;
     if args.json {
-        let text = serde_json::to_string_pretty(&report);
+        let text = serde_json::to_string_pretty(&WithJail {
+            report: &report,
+            jail: jail.reader.as_ref().ok().copied(),
+            programs_jail: jail.program.as_ref().ok().copied(),
+            recognition_lacks: jail.recognition.as_deref(),
+        });
         print(&text.map_err(|e| CliError::failed("writing JSON", e))?);
     } else {
         print(&table(&report));
+        print(&jails(&jail));
     }
     Ok(match report.is_well() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+/// The report with what readers may not do here, which is no difference from the log.
+#[derive(serde::Serialize)]
+struct WithJail<'a> {
+    #[serde(flatten)]
+    report: &'a CheckReport,
+    jail: Option<Protections>,
+    programs_jail: Option<Protections>,
+    recognition_lacks: Option<&'a str>,
+}
+
+fn jails(report: &JailReport) -> String {
+    let refused = |name: &str, found: &Result<Protections, String>| match found {
+        Ok(found) => {
+            let words = |wanted: bool| {
+                let named = found.named();
+                let of = named.iter().filter(|(_, refused)| *refused == wanted);
+                let words: Vec<_> = of.map(|(word, _)| *word).collect();
+                words.join(", ")
+            };
+            format!(
+                "{name}: refused {}; not refused: {}",
+                words(true),
+                words(false)
+            )
+        }
+        Err(error) => format!("{name}: could not be probed: {error}"),
+    };
+    let mut lines = vec![
+        refused("jail of the reader", &report.reader),
+        refused("jail of programs", &report.program),
+    ];
+    lines.extend(
+        report
+            .recognition
+            .iter()
+            .map(|lacks| format!("scans: {lacks}")),
+    );
+    lines.join("\n")
 }
 
 fn spinner() -> Result<ProgressBar, CliError> {

@@ -37,7 +37,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the database to this version's schema, and end.
     Migrate,
-    /// Print the text of one file, read as a worker would.
+    /// Print the text of files, read as a worker would.
     Extract(extract::ExtractArgs),
     /// Upload files or folders to a running gateway.
     Upload(upload::UploadArgs),
@@ -64,6 +64,12 @@ enum Command {
     /// What an extraction process runs. Started by workers only.
     #[command(hide = true)]
     ExtractChild,
+    /// What becomes another program inside the jail. Started by workers only.
+    #[command(hide = true)]
+    JailedProgram,
+    /// Tries what the jail refuses. Started inside of it only.
+    #[command(hide = true)]
+    JailProbe,
 }
 
 /// Why a subcommand ended badly.
@@ -105,12 +111,13 @@ impl CliError {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    // The child comes before everything: it must not parse settings or open anything.
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|a| a == "extract-child")
-    {
-        return crate::extraction_child::child_main();
+    // Children come before everything: they must not parse settings or open anything.
+    let first = std::env::args_os().nth(1);
+    match first.as_deref().and_then(|word| word.to_str()) {
+        Some(crate::extraction_child::SUBCOMMAND) => return crate::extraction_child::child_main(),
+        Some(crate::jail::PROGRAM_SUBCOMMAND) => return crate::jail::program_main(),
+        Some(crate::jail::PROBE_SUBCOMMAND) => return crate::jail::probe_main(),
+        _ => {}
     }
     let cli = Cli::parse();
     match run(cli) {
@@ -169,9 +176,12 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliE
         Command::Audit(args) => audit::run(args, settings).await,
         Command::Health => health::run(&ServerAddress::base_url(&settings)).await,
         // Handled before the settings were read.
-        Command::Config(_) | Command::Openapi | Command::Asyncapi | Command::ExtractChild => {
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Config(_)
+        | Command::Openapi
+        | Command::Asyncapi
+        | Command::ExtractChild
+        | Command::JailedProgram
+        | Command::JailProbe => Ok(ExitCode::SUCCESS),
     }
 }
 

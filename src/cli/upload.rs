@@ -116,7 +116,7 @@ fn print(bar: &ProgressBar, path: &Path, id: &str, said: &str) -> Result<(), Cli
 
 /// The files that paths name, folders replaced by what is in them. Links in folders are not
 /// followed.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
     for path in paths {
         let failed = |e| CliError::failed(format!("listing {}", path.display()), e);

@@ -5,6 +5,7 @@
 mod door;
 mod flags;
 mod reader;
+mod recognition;
 mod retention;
 mod secret;
 mod sections;
@@ -13,6 +14,7 @@ mod table;
 pub use door::{ClamdPlace, ClamdSettings, DoorSettings, Policies, Policy};
 pub use flags::SettingFlags;
 pub use reader::{ConfigError, Origin, Reader};
+pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
@@ -45,6 +47,8 @@ pub struct Settings {
     pub door: DoorSettings,
     /// How documents are worked on.
     pub jobs: JobSettings,
+    /// How pictures become text.
+    pub recognition: RecognitionSettings,
     /// Live subscribers.
     pub live: LiveSettings,
     /// Objects that no event names.
@@ -79,6 +83,7 @@ impl Settings {
             upload: sections::upload(&mut r),
             door: door::door(&mut r),
             jobs: sections::jobs(&mut r),
+            recognition: recognition::recognition(&mut r),
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),

@@ -66,6 +66,8 @@ pub struct JobSettings {
     pub sweep_every: Duration,
     /// Most address space of an extraction process, in bytes.
     pub extraction_memory: u64,
+    /// Extraction processes that are started ahead.
+    pub extraction_ready: usize,
 }
 
 /// Objects that no event names.
@@ -245,6 +247,7 @@ pub(super) fn jobs(r: &mut Reader) -> JobSettings {
         ack_wait: seconds(r, "jobs.ack_wait"),
         sweep_every: seconds(r, "jobs.sweep_every"),
         extraction_memory: r.number("extraction.memory_bytes", 256 << 20, 1 << 40),
+        extraction_ready: usize::try_from(r.number("extraction.ready", 0, 64)).unwrap_or(2),
     }
 }
 

@@ -319,6 +319,42 @@ pub const SETTINGS: &[Setting] = &[
         "Most address space of an extraction process, in bytes; at least 256 MiB.",
     ),
     plain(
+        "extraction.ready",
+        "KMRL_EXTRACTION_READY",
+        "2",
+        "Extraction processes started ahead, each for one document; 0 to 64. 0 starts each when it is needed.",
+    ),
+    plain(
+        "ocr.program",
+        "KMRL_OCR_PROGRAM",
+        "tesseract",
+        "Name or path of tesseract 5, which reads scans and pictures.",
+    ),
+    plain(
+        "ocr.data_dir",
+        "KMRL_OCR_DATA_DIR",
+        "",
+        "Folder with tesseract's languages. Absent: where distributions put them.",
+    ),
+    plain(
+        "ocr.languages",
+        "KMRL_OCR_LANGUAGES",
+        "mal+eng",
+        "Languages of scans and pictures in tesseract's words, joined by +.",
+    ),
+    plain(
+        "ocr.dpi",
+        "KMRL_OCR_DPI",
+        "300",
+        "Pixels an inch that pages without text are drawn with; 72 to 600.",
+    ),
+    plain(
+        "ocr.page_limit",
+        "KMRL_OCR_PAGE_LIMIT",
+        "60",
+        "Seconds that recognising one page may take.",
+    ),
+    plain(
         "live.ring",
         "KMRL_LIVE_RING",
         "4096",

@@ -18,19 +18,23 @@ pub(crate) struct Start {
     pub(crate) cpu_seconds: u64,
     /// Process id of the parent.
     pub(crate) parent: u32,
+    /// Do without landlock and seccomp, to measure what they cost.
+    pub(crate) only_limits: bool,
 }
 
 const MEMORY_BYTES: &str = "KMRL_CHILD_MEMORY_BYTES";
 const CPU_SECONDS: &str = "KMRL_CHILD_CPU_SECONDS";
 const PARENT: &str = "KMRL_CHILD_PARENT";
+const ONLY_LIMITS: &str = "KMRL_CHILD_ONLY_LIMITS";
 
 impl Start {
     /// The environment that says this, which is otherwise empty.
-    pub(crate) fn to_env(self) -> [(&'static str, String); 3] {
+    pub(crate) fn to_env(self) -> [(&'static str, String); 4] {
         [
             (MEMORY_BYTES, self.memory_bytes.to_string()),
             (CPU_SECONDS, self.cpu_seconds.to_string()),
             (PARENT, self.parent.to_string()),
+            (ONLY_LIMITS, self.only_limits.to_string()),
         ]
     }
 
@@ -39,6 +43,7 @@ impl Start {
             memory_bytes: get(MEMORY_BYTES)?.parse().ok()?,
             cpu_seconds: get(CPU_SECONDS)?.parse().ok()?,
             parent: get(PARENT)?.parse().ok()?,
+            only_limits: get(ONLY_LIMITS)?.parse().ok()?,
         })
     }
 }
@@ -51,6 +56,19 @@ pub(crate) enum Task {
     Read,
     /// Tell what it is and carries; the answer is an [`Inspection`](kmrl_extraction::inspect::Inspection).
     Inspect(InspectLimits),
+    /// Make pictures of pages: a [`Line::Picture`] for each, in the order asked for.
+    Render(Render),
+    /// Try what the jail refuses; the answer is [`Protections`](crate::jail::Protections).
+    Probe,
+}
+
+/// Pages to make pictures of.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Render {
+    /// Counted from 1, rising.
+    pub(crate) pages: Vec<u32>,
+    /// Pixels an inch.
+    pub(crate) dpi: u32,
 }
 
 /// What the child is handed. The bytes of the document follow.
@@ -65,8 +83,8 @@ pub(crate) struct Handover {
 
 /// Characters of a name that are handed over: readers look at its ending only.
 const LONGEST_NAME: usize = 255;
-/// More than any handover takes, in bytes.
-const LONGEST_HANDOVER: u64 = 64 * 1024;
+/// More than any handover takes, in bytes: ten thousand numbers of pages and the names.
+const LONGEST_HANDOVER: u64 = 256 * 1024;
 
 impl Handover {
     pub(crate) fn new(task: Task, file_name: &str, content_type: &str, length: u64) -> Self {
@@ -109,7 +127,7 @@ fn ending(text: &str) -> String {
     text.chars().skip(from).collect()
 }
 
-/// One line on standard output. Any number of pages is followed by one of the others.
+/// One line on standard output. Any number of pages and pictures is followed by one of the others.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Line<Answer> {
@@ -120,10 +138,26 @@ pub(crate) enum Line<Answer> {
         /// Pages of the document.
         pages: u32,
     },
+    /// A picture of a page. Its pixels follow the line: `width` × `height` bytes, each a shade of
+    /// grey, row by row from the top.
+    Picture(Picture),
     /// The task is done.
     Done(Answer),
     /// Why it cannot be done.
     Refused(ExtractError),
+}
+
+/// What is said of a picture before its pixels.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Picture {
+    /// The page, counted from 1.
+    pub(crate) page: u32,
+    /// Pixels in a row.
+    pub(crate) width: u32,
+    /// Rows.
+    pub(crate) height: u32,
+    /// Pixels in a point (1/72 inch) of the page.
+    pub(crate) scale: f32,
 }
 
 #[cfg(test)]
@@ -145,6 +179,7 @@ mod tests {
             memory_bytes: 1 << 30,
             cpu_seconds: 305,
             parent: 17,
+            only_limits: false,
         };
         let env = start.to_env();
         let get = |name: &str| {

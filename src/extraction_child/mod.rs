@@ -4,31 +4,38 @@
 //! input, then JSON lines on standard output. It must not open a file, a socket or a log, and what
 //! it writes to standard error holds nothing of the document.
 
-mod limits;
+mod jail;
 mod message;
 mod perform;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-pub(crate) use message::{Handover, Line, Start, Task};
+use crate::jail::NOT_STARTED;
+
+pub(crate) use message::{Handover, Line, Picture, Render, Start, Task};
 
 /// The hidden subcommand that makes the program this child.
 pub const SUBCOMMAND: &str = "extract-child";
 /// How the child ends when the document does not fit into its memory.
 pub(crate) const OUT_OF_MEMORY: u8 = 102;
-/// How it ends when it was not started by its parent, or could not be limited.
-const NOT_STARTED: u8 = 103;
 
 /// Be the child. To be called before anything else is started: no runtime, no log.
 #[must_use]
 pub fn child_main() -> ExitCode {
+    child_main_with(perform::perform)
+}
+
+/// Be a child that does other work in the same jail: for tests, whose children misbehave.
+#[doc(hidden)]
+#[must_use]
+pub fn child_main_with(work: impl FnOnce() -> io::Result<()>) -> ExitCode {
     let Some(start) = Start::read(|name| std::env::var(name).ok()) else {
         complain("this subcommand is started by the gateway itself");
         return NOT_STARTED.into();
     };
-    if let Err(error) = limits::apply(start) {
-        complain(&format!("the limits could not be set: {error}"));
+    if let Err(error) = jail::enter(start) {
+        complain(&format!("the jail could not be entered: {error}"));
         return NOT_STARTED.into();
     }
     std::panic::set_hook(Box::new(|panic| {
@@ -37,7 +44,7 @@ pub fn child_main() -> ExitCode {
             complain(&format!("panicked at {place}"));
         }
     }));
-    match perform::perform() {
+    match work() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::OutOfMemory => OUT_OF_MEMORY.into(),
         Err(error) => {

@@ -5,11 +5,14 @@
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
 use kmrl_extraction::inspect::inspect;
-use kmrl_extraction::{ExtractError, Limits, PageProgress, extract};
+use kmrl_extraction::{
+    ExtractError, Input, Limits, PageProgress, Raster, RasterLimits, extract, rasterise,
+};
 use serde::Serialize;
 
-use super::limits::asked_to_stop;
-use super::message::{Handover, Line, Task};
+use super::jail::asked_to_stop;
+use super::message::{Handover, Line, Picture, Render, Task};
+use crate::jail::probe;
 
 /// Wait for a document, do what is asked, answer.
 pub(super) fn perform() -> io::Result<()> {
@@ -30,7 +33,33 @@ pub(super) fn perform() -> io::Result<()> {
             answer(&mut out, read)
         }
         Task::Inspect(limits) => answer(&mut out, inspect(&input, &limits)),
+        Task::Render(ref wanted) => render(&mut out, &input, wanted),
+        Task::Probe => answer(&mut out, Ok(probe::attempt())),
     }
+}
+
+/// One picture at a time: the next is begun when the parent has taken this one from the pipe.
+fn render(out: &mut impl Write, input: &Input<'_>, wanted: &Render) -> io::Result<()> {
+    let limits = RasterLimits {
+        dpi: wanted.dpi,
+        ..RasterLimits::default()
+    };
+    let done = rasterise(input, &wanted.pages, &limits, &mut |raster| {
+        !asked_to_stop() && show(out, &raster).is_ok()
+    });
+    answer(out, done)
+}
+
+fn show(out: &mut impl Write, raster: &Raster) -> io::Result<()> {
+    let picture = Picture {
+        page: raster.page,
+        width: raster.width,
+        height: raster.height,
+        scale: raster.scale,
+    };
+    say::<()>(out, &Line::Picture(picture))?;
+    out.write_all(&raster.pixels)?;
+    out.flush()
 }
 
 fn document(handover: &Handover, from: &mut impl BufRead) -> io::Result<Vec<u8>> {

@@ -2,6 +2,7 @@
 //!
 //! A probe is a round trip to the real thing, bounded in time. None is cached or assumed.
 
+use super::jail::{Jail, JailView};
 use super::problem::ProblemBody;
 use super::state::ApiState;
 use crate::event_store::EventLog;
@@ -33,6 +34,8 @@ pub struct Health {
     pub queue: Arc<dyn JobQueue>,
     /// The virus scanner, where there is one: without it nothing is taken in.
     pub scanner: Option<Arc<dyn Scanner>>,
+    /// What readers may do, where this process has any.
+    pub jail: Jail,
     /// The roles of this process.
     pub roles: Vec<String>,
 }
@@ -65,6 +68,9 @@ pub struct HealthReport {
     visible: Option<i64>,
     /// What was probed.
     components: Vec<Probe>,
+    /// What the readers of this process may not do; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jail: Option<JailView>,
 }
 
 impl Health {
@@ -79,12 +85,13 @@ impl Health {
             let ping = async { scanner.probe().await.ok() };
             Some(probe("clamd", true, ping).await.1)
         };
-        let ((head, postgres), (visible, projections), (_, blobs), (_, queue), scanner) = tokio::join!(
+        let ((head, postgres), (visible, projections), (_, blobs), (_, queue), scanner, jail) = tokio::join!(
             probe("postgresql", true, head),
             probe("projections", true, visible),
             probe("object_store", true, blobs),
             probe("jetstream", false, queue),
             scanner,
+            self.jail.view(),
         );
         let mut components = vec![postgres, projections, blobs, queue];
         components.extend(scanner);
@@ -105,6 +112,7 @@ impl Health {
             head,
             visible,
             components,
+            jail,
         }
     }
 }
@@ -152,12 +160,17 @@ pub(super) struct Brief {
     status: &'static str,
     /// Version of the program.
     version: &'static str,
+    /// Asked whether it is ready: full when all that readers of documents should be refused is,
+    /// partial when this system lacks some of it. Absent where the process has no readers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jail: Option<&'static str>,
 }
 
 fn brief(status: &'static str) -> Json<Brief> {
     Json(Brief {
         status,
         version: env!("CARGO_PKG_VERSION"),
+        jail: None,
     })
 }
 
@@ -180,7 +193,9 @@ async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Brief>) {
     if report.status == "unhealthy" {
         return (StatusCode::SERVICE_UNAVAILABLE, brief("not ready"));
     }
-    (StatusCode::OK, brief("ready"))
+    let Json(mut answer) = brief("ready");
+    answer.jail = report.jail.as_ref().map(JailView::word);
+    (StatusCode::OK, Json(answer))
 }
 
 /// How the gateway is, in one word

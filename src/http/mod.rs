@@ -19,6 +19,7 @@ mod etag;
 mod events;
 pub mod health;
 mod idempotency;
+pub mod jail;
 mod json;
 pub mod live;
 mod log;

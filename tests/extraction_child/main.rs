@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kmrl_extraction::inspect::{InspectLimits, Risk};
 use kmrl_extraction::{Format, PageProgress};
-use kmrl_gateway::adapters::extraction_child::ExtractionChild;
+use kmrl_gateway::adapters::extraction_child::{ChildSettings, ExtractionChild};
 use kmrl_gateway::ports::{ExtractFailure, ExtractRequest, Extractor, InspectRequest, Inspector};
 use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
@@ -19,14 +19,15 @@ const NEXT: Duration = Duration::from_secs(3);
 const MEMORY: u64 = 1 << 30;
 
 fn program(memory_bytes: u64) -> ExtractionChild {
-    ExtractionChild::with_program(env!("CARGO_BIN_EXE_kmrl-gateway").into(), memory_bytes)
+    let settings = ChildSettings::new(memory_bytes, FAR);
+    ExtractionChild::with_program(env!("CARGO_BIN_EXE_kmrl-gateway").into(), settings)
 }
 
 /// A shell script that does what the name of the file says.
 fn stand_in() -> ExtractionChild {
     let script: PathBuf =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/extraction_child/stand_in.sh");
-    ExtractionChild::with_program(script, MEMORY)
+    ExtractionChild::with_program(script, ChildSettings::new(MEMORY, FAR))
 }
 
 fn request(path: &Path, file_name: &str) -> ExtractRequest {

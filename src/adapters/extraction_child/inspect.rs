@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use kmrl_extraction::inspect::Inspection;
 
 use super::ExtractionChild;
+use super::session::Deadline;
 use crate::extraction_child::Task;
 use crate::ports::{ExtractFailure, ExtractRequest, InspectRequest, Inspector};
 
@@ -17,7 +18,8 @@ impl Inspector for ExtractionChild {
             soft: input.within,
             hard: input.within,
         };
-        self.start(Task::Inspect(input.limits), &request)
+        let deadline = Deadline::new(request.soft, request.hard);
+        self.start(Task::Inspect(input.limits), &request, deadline)
             .await?
             .run(|_page| ())
             .await

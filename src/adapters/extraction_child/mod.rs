@@ -1,98 +1,144 @@
 //! Working on a document in a child process: the near side of the pipes.
 //!
 //! Owns how a child is made, and the tasks, each of which is thin: what is handed over and what
-//! comes back. The child's life is `session`'s, what its end means `outcome`'s. Nothing here looks
-//! into documents itself.
+//! comes back. The child's life is `session`'s, what its end means `outcome`'s, programs of others
+//! are run by `program`. Nothing here looks into documents itself.
 
 mod inspect;
 mod lines;
 mod outcome;
+mod program;
+mod protections;
+mod recognise;
 mod session;
+mod spawner;
+mod tesseract;
 
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kmrl_extraction::{Extraction, PageProgress};
-use tokio::process::{Child, Command};
+use kmrl_extraction::{Extraction, Format, PageProgress};
+use tokio::process::Command;
 use tokio::sync::mpsc;
 
 use self::session::{Deadline, Session};
+use self::spawner::Spawner;
+use crate::config::RecognitionSettings;
 use crate::extraction_child::{Handover, SUBCOMMAND, Start, Task};
 use crate::fault_point;
 use crate::ports::{ExtractFailure, ExtractRequest, Extractor};
 
-/// Processor time that a child gets beyond its hard limit in real time, in seconds: the clock on
-/// the wall is to be the one that ends it.
-const CPU_SPARE: u64 = 5;
+/// Processor time that a child gets beyond its hard limit in real time: the clock on the wall is
+/// to be the one that ends it.
+const CPU_SPARE: Duration = Duration::from_secs(5);
+
+/// What children may use, and how many wait ready.
+#[derive(Clone, Debug)]
+pub struct ChildSettings {
+    /// Address space of each in bytes.
+    pub memory_bytes: u64,
+    /// The longest that one is let work.
+    pub hard_limit: Duration,
+    /// Started ahead, each to be used once.
+    pub ready: usize,
+    /// Limits alone, without landlock and seccomp: to measure what those cost.
+    pub only_limits: bool,
+    /// How pictures become text.
+    pub recognition: RecognitionSettings,
+}
+
+impl ChildSettings {
+    /// With nothing made ahead.
+    #[must_use]
+    pub fn new(memory_bytes: u64, hard_limit: Duration) -> Self {
+        Self {
+            memory_bytes,
+            hard_limit,
+            ready: 0,
+            only_limits: false,
+            recognition: RecognitionSettings::default(),
+        }
+    }
+}
 
 /// Works on every document in a child process of its own, which is this same program.
-///
-/// A child ends with the thread that spawned it, so these functions must run on threads that
-/// last: the workers of a runtime do.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ExtractionChild {
     program: PathBuf,
-    memory_bytes: u64,
+    settings: ChildSettings,
+    spawner: Arc<Spawner>,
 }
 
 impl ExtractionChild {
-    /// Children of the running program. Each may use `memory_bytes` of address space.
+    /// Children of the running program.
     ///
     /// # Errors
     ///
     /// When the system does not tell which program this is.
-    pub fn new(memory_bytes: u64) -> io::Result<Self> {
+    pub fn new(settings: ChildSettings) -> io::Result<Self> {
         let program = if cfg!(target_os = "linux") {
             // Stays this very program, also when another version was installed over it.
             PathBuf::from("/proc/self/exe")
         } else {
             std::env::current_exe()?
         };
-        Ok(Self::with_program(program, memory_bytes))
+        Ok(Self::with_program(program, settings))
     }
 
-    /// Children of another program that has the same subcommand.
+    /// Children of another program that has the same subcommands.
     #[must_use]
-    pub const fn with_program(program: PathBuf, memory_bytes: u64) -> Self {
+    pub fn with_program(program: PathBuf, settings: ChildSettings) -> Self {
+        let (file, of) = (program.clone(), settings.clone());
+        let spawner = Spawner::new(settings.ready, move || child(&file, &of));
         Self {
             program,
-            memory_bytes,
+            settings,
+            spawner: Arc::new(spawner),
         }
     }
 
-    async fn start(&self, task: Task, input: &ExtractRequest) -> Result<Session, ExtractFailure> {
+    async fn start(
+        &self,
+        task: Task,
+        input: &ExtractRequest,
+        deadline: Deadline,
+    ) -> Result<Session, ExtractFailure> {
         let open = async {
             let document = tokio::fs::File::open(&input.path).await?;
             let length = document.metadata().await?.len();
             let handover = Handover::new(task, &input.file_name, &input.content_type, length);
-            let child = self.spawn(input.hard)?;
-            let deadline = Deadline::new(input.soft, input.hard);
-            Session::start(child, &handover, document, deadline)
+            let child = self.spawner.usual().await?;
+            let spawner = Arc::clone(&self.spawner);
+            Session::start(child, &handover, document, deadline, spawner)
         };
         open.await.map_err(ExtractFailure::Io)
     }
+}
 
-    fn spawn(&self, hard: Duration) -> io::Result<Child> {
-        let start = Start {
-            memory_bytes: self.memory_bytes,
-            cpu_seconds: hard.as_secs().saturating_add(CPU_SPARE),
-            parent: std::process::id(),
-        };
-        Command::new(&self.program)
-            .arg(SUBCOMMAND)
-            .env_clear()
-            .envs(start.to_env())
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-    }
+/// How a child is started, long before there is a document.
+fn child(program: &PathBuf, settings: &ChildSettings) -> Command {
+    let start = Start {
+        memory_bytes: settings.memory_bytes,
+        cpu_seconds: settings.hard_limit.saturating_add(CPU_SPARE).as_secs(),
+        parent: std::process::id(),
+        only_limits: settings.only_limits,
+    };
+    let mut command = Command::new(program);
+    command
+        .arg(SUBCOMMAND)
+        .env_clear()
+        .envs(start.to_env())
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    command
 }
 
 #[async_trait]
@@ -102,13 +148,15 @@ impl Extractor for ExtractionChild {
         input: ExtractRequest,
         progress: mpsc::Sender<PageProgress>,
     ) -> Result<Extraction, ExtractFailure> {
-        let session = self.start(Task::Read, &input).await?;
+        let deadline = Deadline::new(input.soft, input.hard);
+        let session = self.start(Task::Read, &input, deadline).await?;
         fault_point::reach("worker.in_extraction");
-        session
+        let extraction: Extraction = session
             .run(|page| {
                 // A hint: when there is no room for it, the next page is as good.
                 let _ = progress.try_send(page);
             })
-            .await
+            .await?;
+        recognise::recognise(self, &input, extraction, deadline, &progress).await
     }
 }

@@ -4,6 +4,7 @@
 //! does, and must not know what a task's answer is.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kmrl_extraction::{ExtractError, PageProgress};
@@ -13,9 +14,10 @@ use tokio::process::{Child, ChildStdin};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::lines::{Lines, Nonsense, parse};
+use super::lines::{Lines, Nonsense, Piece, parse};
 use super::outcome::{Outcome, Stop};
-use crate::extraction_child::{Handover, Line};
+use super::spawner::Spawner;
+use crate::extraction_child::{Handover, Line, Picture};
 use crate::ports::ExtractFailure;
 
 /// What is kept of standard error for the log, in bytes.
@@ -43,6 +45,25 @@ impl Deadline {
             limits: (soft, hard),
         }
     }
+
+    /// Whether it is time to stop.
+    pub(super) fn is_near(&self) -> bool {
+        Instant::now() >= self.soft
+    }
+
+    /// When a part that may take `most` is over, the whole within its time.
+    pub(super) fn within(&self, most: Duration) -> Instant {
+        self.hard.min(Instant::now() + most)
+    }
+
+    /// What it means that it passed.
+    pub(super) fn passed(&self, done: PageProgress) -> ExtractFailure {
+        ExtractFailure::TimeLimit {
+            seconds: self.limits.0.as_secs(),
+            pages_done: done.page,
+            pages: done.pages,
+        }
+    }
 }
 
 /// One child and its document.
@@ -56,11 +77,16 @@ pub(super) struct Session {
     last: PageProgress,
     deadline: Deadline,
     stop: Option<Stop>,
+    /// Said, and its pixels not yet there.
+    picture: Option<Picture>,
+    /// With the thread that started it the child would end.
+    _started_by: Arc<Spawner>,
 }
 
 /// What a child said or did.
 pub(super) enum Heard<Answer> {
     Page(PageProgress),
+    Picture(Picture, Vec<u8>),
     Answer(Result<Answer, ExtractError>),
     Nonsense(Nonsense),
     Nothing,
@@ -73,6 +99,7 @@ impl Session {
         handover: &Handover,
         document: tokio::fs::File,
         deadline: Deadline,
+        started_by: Arc<Spawner>,
     ) -> io::Result<Self> {
         let piped = || io::Error::other("the child has no pipes");
         let stdin = child.stdin.take().ok_or_else(piped)?;
@@ -87,6 +114,8 @@ impl Session {
             last: PageProgress { page: 0, pages: 0 },
             deadline,
             stop: None,
+            picture: None,
+            _started_by: started_by,
         })
     }
 
@@ -101,6 +130,9 @@ impl Session {
         loop {
             match self.hear().await {
                 Heard::Page(progress) => on_page(progress),
+                Heard::Picture(..) => {
+                    return self.finish(Heard::Nonsense(Nonsense::NotALine)).await;
+                }
                 end => return self.finish(end).await,
             }
         }
@@ -113,7 +145,11 @@ impl Session {
     {
         loop {
             tokio::select! {
-                line = self.lines.next() => return self.understand(line).await,
+                piece = self.lines.next() => {
+                    if let Some(heard) = self.understand(piece).await {
+                        return heard;
+                    }
+                }
                 () = sleep_until(self.deadline.soft), if self.stop.is_none() => {
                     self.stop = Some(Stop::Soft);
                     self.signal(libc::SIGTERM);
@@ -126,24 +162,43 @@ impl Session {
         }
     }
 
-    async fn understand<Answer>(&mut self, line: Result<Option<Vec<u8>>, Nonsense>) -> Heard<Answer>
+    /// What a piece means; `None` when it takes another to tell.
+    async fn understand<Answer>(
+        &mut self,
+        piece: Result<Option<Piece>, Nonsense>,
+    ) -> Option<Heard<Answer>>
     where
         Answer: DeserializeOwned + Send + 'static,
     {
-        let said = match line {
-            Ok(None) => return Heard::Nothing,
-            Ok(Some(line)) => parse(line).await,
+        let said = match piece {
+            Ok(None) => return Some(Heard::Nothing),
+            Ok(Some(Piece::Line(line))) => parse(line).await,
+            Ok(Some(Piece::Pixels(pixels))) => {
+                let picture = self.picture.take();
+                return picture.map(|picture| Heard::Picture(picture, pixels));
+            }
             Err(nonsense) => Err(nonsense),
         };
-        match said {
+        Some(match said {
             Ok(Line::Page { page, pages }) => {
                 self.last = PageProgress { page, pages };
                 Heard::Page(self.last)
             }
+            Ok(Line::Picture(picture)) => {
+                let pixels = u64::from(picture.width) * u64::from(picture.height);
+                if let Err(nonsense) = self.lines.expect_pixels(pixels) {
+                    return Some(Heard::Nonsense(nonsense));
+                }
+                if pixels == 0 {
+                    return Some(Heard::Picture(picture, Vec::new()));
+                }
+                self.picture = Some(picture);
+                return None;
+            }
             Ok(Line::Done(answer)) => Heard::Answer(Ok(answer)),
             Ok(Line::Refused(error)) => Heard::Answer(Err(error)),
             Err(nonsense) => Heard::Nonsense(nonsense),
-        }
+        })
     }
 
     /// End the child, and say what its last word means.
