@@ -7,6 +7,7 @@
 mod entry;
 mod parts;
 mod store;
+mod vocabulary;
 
 use crate::batch::Texts;
 use crate::fold::{self, Rejected, Unfit};

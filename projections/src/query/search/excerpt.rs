@@ -58,8 +58,11 @@ pub(super) async fn hits(
     for text in read(connection, plan, &ids).await? {
         texts.entry(text.document_id).or_default().push(text);
     }
-    let hit = |place: &Place| {
-        let document = rows.remove(&place.document_id)?;
+    let mut hits = Vec::with_capacity(places.len());
+    for place in places {
+        let Some(document) = rows.remove(&place.document_id) else {
+            continue;
+        };
         let mut hit = Hit {
             excerpts: fields(plan, &document),
             document,
@@ -69,9 +72,11 @@ pub(super) async fn hits(
         for text in texts.remove(&place.document_id).unwrap_or_default() {
             hit.add(plan, &text);
         }
-        Some(hit)
-    };
-    Ok(places.iter().filter_map(hit).collect())
+        hits.push(hit);
+        // Each is some milliseconds of work: others on this thread have their turn.
+        tokio::task::yield_now().await;
+    }
+    Ok(hits)
 }
 
 impl Hit {

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use std::collections::BTreeSet;
 
 /// Most compounds that a word is looked for in.
-const MOST_COMPOUNDS: i64 = 64;
+const MOST_COMPOUNDS: i64 = 32;
 /// Most candidates for a misspelled word.
 const MOST_CANDIDATES: i64 = 200;
 /// Most words that a misspelled one is read as.
@@ -77,6 +77,12 @@ impl Plan {
             format!("({})", any.join(" | "))
         };
         self.groups.iter().map(group).collect()
+    }
+
+    /// Other forms or spellings count than those asked for.
+    pub fn is_widened(&self) -> bool {
+        let mut terms = self.groups.iter().flatten();
+        terms.any(|resolved| resolved.longer || !resolved.also.is_empty())
     }
 
     /// What is excluded, as `tsquery`s.
@@ -219,7 +225,7 @@ fn best(word: &str, candidates: Vec<String>) -> Vec<String> {
         .filter(|(likeness, _)| *likeness > 0)
         .collect();
     // The order of candidates, by trigrams shared, is kept among those equally alike.
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
     found.truncate(MOST_ALIKE);
     found.into_iter().map(|(_, word)| word).collect()
 }

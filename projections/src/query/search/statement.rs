@@ -9,7 +9,7 @@ use sqlx::{Postgres, QueryBuilder};
 pub(super) const MOST_WEIGHED: i64 = 10_000;
 /// Most values of a facet.
 const MOST_VALUES: i64 = 50;
-/// What a match of another form or spelling weighs against one of the word itself.
+/// What other forms and spellings weigh where none of the very words stands.
 const OTHER_FORM: f32 = 0.25;
 
 /// What documents are counted by.
@@ -151,14 +151,15 @@ impl Ask<'_> {
         };
         sql.push("CASE WHEN (SELECT count(*) FROM chosen) > ")
             .push_bind(most)
-            .push(" THEN 0::real ELSE (SELECT max(ts_rank(s.words, ")
+            .push(" THEN 0::real ELSE (SELECT max(coalesce(nullif(ts_rank(s.words, ")
             .push_bind(self.plan.exact())
-            .push("::tsquery, 1)");
-        let wide = any(self.plan);
-        sql.push(format_args!(" + {OTHER_FORM} * ts_rank(s.words, "))
-            .push_bind(wide)
-            .push(
-                "::tsquery, 1))::real FROM read.search s WHERE s.document_id = c.document_id) END",
-            );
+            .push("::tsquery, 1), 0)");
+        // Most have the very word: only of the others are the other forms weighed.
+        if self.plan.is_widened() {
+            sql.push(format_args!(", {OTHER_FORM} * ts_rank(s.words, "))
+                .push_bind(any(self.plan))
+                .push("::tsquery, 1)");
+        }
+        sql.push(", 0))::real FROM read.search s WHERE s.document_id = c.document_id) END");
     }
 }
