@@ -70,6 +70,7 @@ impl Shelf {
             priority: Priority::Normal,
             duplicate_of: None,
             private: private.digest(),
+            admission: kmrl_domain::quarantine::Admission::default(),
             at: SystemClock.now(),
         };
         let options = CommandOptions::default();

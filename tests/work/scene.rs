@@ -184,6 +184,7 @@ impl Scene {
             priority,
             duplicate_of: None,
             private: private.digest(),
+            admission: kmrl_domain::quarantine::Admission::default(),
             at: SystemClock.now(),
         };
         let options = CommandOptions {
