@@ -10,7 +10,7 @@ use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, Settings};
 use crate::event_store::{self, EventLog, PostgresEventStore};
-use crate::ports::{BlobStore, JailProbe, JobQueue};
+use crate::ports::{BlobStore, JobQueue};
 use crate::projector::BlobTexts;
 use crate::removal::Removals;
 use crate::signals::Signals;

@@ -7,21 +7,23 @@ use kmrl_domain::quarantine::{Admission, Objection};
 use kmrl_extraction::Format;
 use kmrl_extraction::inspect::{Inspection, Risk};
 
-/// What an objection is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an objection is about, the gravest first: a refusal is called after that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ground {
-    /// Its type is not taken in.
-    Type,
-    /// Name, declared type and content disagree.
-    Mismatch,
-    /// It is of several types.
-    Polyglot,
+    /// The scanner knows it.
+    Malware,
+    /// It is or holds a program.
+    Executable,
     /// It unpacks beyond the limits.
     ArchiveBomb,
     /// A picture unpacks beyond the limits.
     PixelBomb,
-    /// It is or holds a program.
-    Executable,
+    /// It is of several types.
+    Polyglot,
+    /// Its type is not taken in.
+    Type,
+    /// Name, declared type and content disagree.
+    Mismatch,
     /// It holds macros.
     Macros,
     /// It holds scripts.
@@ -32,8 +34,6 @@ pub enum Ground {
     Opaque,
     /// The inspector could not cope with it.
     Uninspectable,
-    /// The scanner knows it.
-    Malware,
     /// It is beyond the scanner's limits.
     Unscanned,
 }
@@ -128,7 +128,7 @@ impl Judged {
             Policy::Accept => self.admission.accepted.push(objection),
             Policy::Quarantine => self.admission.quarantine.push(objection),
             Policy::Reject => {
-                self.ground = self.ground.or(Some(ground));
+                self.ground = Some(self.ground.map_or(ground, |so_far| so_far.min(ground)));
                 self.rejected.push(objection);
             }
         }
@@ -194,7 +194,7 @@ mod tests {
         let risks = [Risk::Macros, Risk::Executable];
         match judged(&risks, Policy::Reject, None) {
             Verdict::Refused { ground, objections } => {
-                assert_eq!(ground, Ground::Macros);
+                assert_eq!(ground, Ground::Executable);
                 assert_eq!(codes(&objections), ["macros", "executable"]);
             }
             other => panic!("{other:?}"),

@@ -40,7 +40,7 @@ pub enum Verdict {
     },
     /// It is not let in.
     Refused {
-        /// The first reason.
+        /// The gravest reason.
         ground: Ground,
         /// All of them.
         objections: Vec<Objection>,

@@ -71,6 +71,7 @@ impl Shelf {
             duplicate_of: None,
             parent: None,
             private: private.digest(),
+            admission: kmrl_domain::quarantine::Admission::default(),
             at: SystemClock.now(),
         };
         let options = CommandOptions::default();

@@ -192,6 +192,7 @@ impl Scene {
             duplicate_of: None,
             parent: None,
             private: private.digest(),
+            admission: kmrl_domain::quarantine::Admission::default(),
             at: SystemClock.now(),
         };
         let options = CommandOptions {

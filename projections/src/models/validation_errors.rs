@@ -42,7 +42,7 @@ fn errors(events: &[RecordedEvent]) -> (Vec<ValidationError>, Vec<Rejected>) {
         } else if is_failure(recorded) {
             failure(recorded)
         } else if is_quarantine(recorded) {
-            quarantined(recorded)
+            kept_back(recorded)
         } else {
             Ok(None)
         };
@@ -93,7 +93,7 @@ fn told(objections: Vec<Objection>) -> Result<Option<String>, Unfit> {
     Ok(Some(text))
 }
 
-fn quarantined(recorded: &RecordedEvent) -> Result<Option<ValidationError>, Unfit> {
+fn kept_back(recorded: &RecordedEvent) -> Result<Option<ValidationError>, Unfit> {
     let id = recorded.id()?;
     Ok(match recorded.decode()? {
         DocumentEvent::Quarantined(event) => Some(ValidationError {
