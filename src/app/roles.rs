@@ -13,7 +13,7 @@ use crate::http::state::{ApiState, Parts as ApiParts};
 use crate::notary::{LogTree, Notary};
 use crate::relay::{Relay, RelaySettings};
 use crate::spool::Spool;
-use crate::work::{WorkSettings, Worker};
+use crate::work::{Judge, WorkSettings, Worker};
 use axum::Router;
 use kmrl_projections::query::ReadModel;
 use std::net::SocketAddr;
@@ -82,6 +82,10 @@ pub(super) fn worker(parts: &Parts, extractor: Arc<ExtractionChild>) -> Result<W
             retry_longest: jobs.retry_longest,
             ack_wait: jobs.ack_wait,
             grace: parts.settings.http.shutdown_grace,
+            judge: Judge {
+                departments: Arc::clone(&parts.settings.judging.departments),
+                review_below: parts.settings.judging.review_below,
+            },
         },
     })
 }

@@ -3,6 +3,7 @@
 //! Owns names, defaults, meaning and checks. Starts nothing.
 
 mod flags;
+mod judging;
 mod reader;
 mod retention;
 mod secret;
@@ -10,6 +11,7 @@ mod sections;
 mod table;
 
 pub use flags::SettingFlags;
+pub use judging::JudgingSettings;
 pub use reader::{ConfigError, Origin, Reader};
 pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub upload: UploadSettings,
     /// How documents are worked on.
     pub jobs: JobSettings,
+    /// By what texts are judged.
+    pub judging: JudgingSettings,
     /// Live subscribers.
     pub live: LiveSettings,
     /// Objects that no event names.
@@ -74,6 +78,7 @@ impl Settings {
             s3: sections::s3(&mut r),
             upload: sections::upload(&mut r),
             jobs: sections::jobs(&mut r),
+            judging: judging::read(&mut r),
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
@@ -142,6 +147,8 @@ mod tests {
                 ("KMRL_API_KEY", "tooshort"),
                 ("KMRL_APPROVER_KEY", "tooshort"),
                 ("KMRL_RETENTION", "source=scan"),
+                ("KMRL_REVIEW_BELOW", "7"),
+                ("KMRL_DEPARTMENT_RULES", "/nowhere.toml"),
                 ("KMRL_WORKERZ", "1"),
                 ("S3_ENDPOINT", "ftp://x"),
             ],
@@ -153,6 +160,8 @@ mod tests {
             "KMRL_API_KEY",
             "KMRL_APPROVER_KEY",
             "KMRL_RETENTION",
+            "KMRL_REVIEW_BELOW",
+            "KMRL_DEPARTMENT_RULES",
             "KMRL_WORKERZ",
             "S3_ENDPOINT",
             "S3_BUCKET",

@@ -14,7 +14,9 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kmrl_domain::Refusal;
-use kmrl_domain::decide::{CorrectRefusal, ErasureRefusal, LegalHoldRefusal, WithdrawRefusal};
+use kmrl_domain::decide::{
+    CorrectRefusal, ErasureRefusal, LegalHoldRefusal, ReviewRefusal, WithdrawRefusal,
+};
 use kmrl_projections::ProjectionError;
 use kmrl_projections::query::QueryError;
 use serde::Serialize;
@@ -246,6 +248,7 @@ impl From<Refusal> for Problem {
         let kind = match &refusal {
             Refusal::Unknown => ProblemType::DocumentNotFound,
             Refusal::Correct(CorrectRefusal::Nothing | CorrectRefusal::Value { .. })
+            | Refusal::Review(ReviewRefusal::Text | ReviewRefusal::Pages { .. })
             | Refusal::Withdraw(WithdrawRefusal::Reason)
             | Refusal::LegalHold(LegalHoldRefusal::Matter | LegalHoldRefusal::Reason)
             | Refusal::Erasure(ErasureRefusal::Reason) => ProblemType::CommandInvalid,

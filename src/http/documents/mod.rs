@@ -14,6 +14,7 @@ mod list;
 mod media_type;
 mod past;
 mod reprocess;
+mod review;
 mod statistics;
 mod status;
 mod upload;
@@ -25,6 +26,7 @@ pub(super) use change::{Changed, parse_id};
 pub(super) use correct::CorrectRequest;
 pub(super) use past::{Moment, Past};
 pub(super) use reprocess::ReprocessRequest;
+pub(super) use review::ReviewRequest;
 pub(super) use statistics::DocumentStatistics;
 pub(super) use view::Document;
 pub(super) use withdraw::WithdrawRequest;
@@ -46,6 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(download::download))
         .routes(routes!(evidence::evidence))
         .routes(routes!(reprocess::reprocess))
+        .routes(routes!(review::review))
         .routes(routes!(correct::correct))
         .routes(routes!(withdraw::withdraw))
         .routes(routes!(
