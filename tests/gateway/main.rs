@@ -7,6 +7,7 @@ mod backup;
 mod bad_input;
 mod check;
 mod command_line;
+mod departments;
 mod erasure;
 mod evidence;
 mod faults;
@@ -16,6 +17,7 @@ mod live;
 mod log;
 mod openapi;
 mod past;
+mod review;
 mod sse;
 mod stream;
 #[path = "../support/mod.rs"]
