@@ -13,6 +13,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod dead_letters;
+pub mod departments;
 pub mod door;
 pub mod engines;
 pub mod eraser;

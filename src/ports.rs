@@ -186,6 +186,15 @@ pub fn text_key(document_id: Uuid, attempt: Attempt, sha256: &str) -> String {
     format!("{}{run}-{attempt}-{digest}.json", text_prefix(document_id))
 }
 
+/// The object key of a text that a person wrote: below [`text_prefix`] as well, and of no other
+/// review.
+#[must_use]
+pub fn reviewed_text_key(document_id: Uuid, review: Uuid, sha256: &str) -> String {
+    let digest = sha256.get(..16).unwrap_or(sha256);
+    let review = review.simple();
+    format!("{}review-{review}-{digest}.json", text_prefix(document_id))
+}
+
 /// What the keys of all text artefacts of a document begin with.
 #[must_use]
 pub fn text_prefix(document_id: Uuid) -> String {

@@ -23,7 +23,7 @@ mod testing;
 mod upload;
 mod withdraw;
 
-pub use correct::CorrectRefusal;
+pub use correct::{CorrectRefusal, MAX_WORD as MAX_DEPARTMENT};
 pub use place_legal_hold::{LegalHoldRefusal, LegalHolds, MAX_MATTER};
 pub use reason::MAX_REASON;
 pub use record_extraction::{OutcomeRefusal, standing};

@@ -12,6 +12,7 @@ mod archive;
 mod blocks;
 mod child;
 mod code_page;
+mod confidence;
 mod detect;
 mod drawing;
 mod error;
@@ -37,6 +38,7 @@ mod xml;
 use serde::{Deserialize, Serialize};
 
 pub use child::Child;
+pub use confidence::plausibility;
 pub use detect::{content_format, detect};
 pub use error::{ExtractError, Quantity};
 pub use format::Format;
@@ -135,11 +137,11 @@ pub struct Extraction {
     pub format: Format,
     /// Every page in order, those without text included.
     pub pages: Vec<Page>,
-    /// Judged by the scripts of the letters.
+    /// Judged by the scripts of the letters, and by trigrams.
     pub language: Language,
-    /// From 0 to 1: the share of glyphs (PDF) or characters (text) that could be mapped,
-    /// times the share of pages that hold text. Pages of a PDF that draw nothing at all are
-    /// left out of the second share, as there is nothing on them to miss.
+    /// From 0 to 1: how far the text can be trusted to be what the pages show. Not more than the
+    /// reader of the format trusts its reading, and judged by how much the text looks like text:
+    /// the module `confidence` defines it.
     pub confidence: f64,
     /// What a PDF holds beside its text; `None` for other formats, and for a PDF
     /// whose structure cannot be read although its text can.
@@ -175,14 +177,26 @@ pub fn extract(
 ) -> Result<Extraction, ExtractError> {
     let format = detect(input)?;
     let (reading, children) = read(format, input.bytes, limits, on_page)?;
-    Ok(Extraction {
+    let mut extraction = Extraction {
         format,
-        language: Language::of(reading.pages.iter().map(|page| page.text.as_str())),
+        language: Language::of(std::iter::empty()),
         pages: reading.pages,
-        confidence: reading.confidence,
+        confidence: 0.0,
         structure: reading.structure,
         children,
-    })
+    };
+    extraction.judge();
+    extraction.confidence = extraction.confidence.min(reading.confidence);
+    Ok(extraction)
+}
+
+impl Extraction {
+    /// Judges language and confidence by the pages alone: for whoever recognised characters on
+    /// pages that were pictures, and so knows more than the reader did.
+    pub fn judge(&mut self) {
+        self.language = Language::of(self.pages.iter().map(|page| page.text.as_str()));
+        self.confidence = confidence::of(&self.pages);
+    }
 }
 
 /// Read a document of a known format, and take out the files inside it.

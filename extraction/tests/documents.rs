@@ -4,8 +4,7 @@ use std::error::Error;
 
 use kmrl_extraction::fixtures::{assemble, pdf, pdf_of_contents, utf16_hex};
 use kmrl_extraction::{
-    ExtractError, Extraction, Format, Input, Language, Limits, Origin, PageProgress, Quantity,
-    extract,
+    ExtractError, Extraction, Format, Input, Limits, Origin, PageProgress, Quantity, extract,
 };
 use lopdf::{Document, EncryptionState, EncryptionVersion, Object, Permissions, StringFormat};
 
@@ -32,7 +31,7 @@ fn text(bytes: &[u8]) -> Result<String, ExtractError> {
 fn two_pages_of_helvetica() {
     let extraction = read(&pdf(&["Job card (7)\nBrake test", "Page two"])).unwrap();
     assert_eq!(extraction.format, Format::Pdf);
-    assert_eq!(extraction.language, Language::English);
+    assert_eq!(extraction.language.code(), "en");
     assert_eq!(extraction.confidence, 1.0);
     assert_eq!(extraction.pages[0].text, "Job card (7)\nBrake test");
     assert_eq!(
@@ -48,7 +47,7 @@ fn two_pages_of_helvetica() {
 fn malayalam_is_read_through_its_replacement_text() {
     let extraction = read(&pdf(&["സുരക്ഷാ നിർദ്ദേശം\nരണ്ടാം വരി"])).unwrap();
     assert_eq!(extraction.pages[0].text, "സുരക്ഷാ നിർദ്ദേശം\nരണ്ടാം വരി");
-    assert_eq!(extraction.language, Language::Malayalam);
+    assert_eq!(extraction.language.code(), "ml");
     assert_eq!(extraction.confidence, 1.0);
 }
 

@@ -17,7 +17,7 @@ use crate::notary::{LogTree, Notary};
 use crate::ports::{JailProbe, Scanner};
 use crate::relay::{Relay, RelaySettings};
 use crate::spool::Spool;
-use crate::work::{WorkSettings, Worker};
+use crate::work::{Judge, WorkSettings, Worker};
 use axum::Router;
 use kmrl_projections::query::ReadModel;
 use std::net::SocketAddr;
@@ -88,6 +88,10 @@ pub(super) fn worker(parts: &Parts, extractor: Arc<ExtractionChild>) -> Result<W
             retry_longest: jobs.retry_longest,
             ack_wait: jobs.ack_wait,
             grace: parts.settings.http.shutdown_grace,
+            judge: Judge {
+                departments: Arc::clone(&parts.settings.judging.departments),
+                review_below: parts.settings.judging.review_below,
+            },
         },
     })
 }

@@ -4,6 +4,7 @@
 
 mod door;
 mod flags;
+mod judging;
 mod reader;
 mod recognition;
 mod retention;
@@ -13,6 +14,7 @@ mod table;
 
 pub use door::{ClamdPlace, ClamdSettings, DoorSettings, Policies, Policy};
 pub use flags::SettingFlags;
+pub use judging::JudgingSettings;
 pub use reader::{ConfigError, Origin, Reader};
 pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
@@ -49,6 +51,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// How pictures become text.
     pub recognition: RecognitionSettings,
+    /// By what texts are judged.
+    pub judging: JudgingSettings,
     /// Live subscribers.
     pub live: LiveSettings,
     /// Objects that no event names.
@@ -84,6 +88,7 @@ impl Settings {
             door: door::door(&mut r),
             jobs: sections::jobs(&mut r),
             recognition: recognition::recognition(&mut r),
+            judging: judging::read(&mut r),
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
@@ -152,6 +157,8 @@ mod tests {
                 ("KMRL_API_KEY", "tooshort"),
                 ("KMRL_APPROVER_KEY", "tooshort"),
                 ("KMRL_RETENTION", "source=scan"),
+                ("KMRL_REVIEW_BELOW", "7"),
+                ("KMRL_DEPARTMENT_RULES", "/nowhere.toml"),
                 ("KMRL_WORKERZ", "1"),
                 ("S3_ENDPOINT", "ftp://x"),
                 ("KMRL_DOOR_MACROS", "perhaps"),
@@ -167,6 +174,8 @@ mod tests {
             "KMRL_API_KEY",
             "KMRL_APPROVER_KEY",
             "KMRL_RETENTION",
+            "KMRL_REVIEW_BELOW",
+            "KMRL_DEPARTMENT_RULES",
             "KMRL_WORKERZ",
             "S3_ENDPOINT",
             "S3_BUCKET",

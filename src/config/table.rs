@@ -355,6 +355,18 @@ pub const SETTINGS: &[Setting] = &[
         "Seconds that recognising one page may take.",
     ),
     plain(
+        "review.below",
+        "KMRL_REVIEW_BELOW",
+        "0.7",
+        "Confidence, 0 to 1, under which a text is for a person to look at.",
+    ),
+    plain(
+        "departments.rules_file",
+        "KMRL_DEPARTMENT_RULES",
+        "",
+        "TOML file with the rules that tell which department a document belongs to, in the form of `src/departments/rules.toml`. Absent: those rules, which are compiled in.",
+    ),
+    plain(
         "live.ring",
         "KMRL_LIVE_RING",
         "4096",

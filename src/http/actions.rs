@@ -22,6 +22,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/documents/{id}/audit", "document_audit"),
     ("GET", "/api/v1/documents/{id}/evidence", "evidence"),
     ("POST", "/api/v1/documents/{id}/reprocess", "reprocess"),
+    ("POST", "/api/v1/documents/{id}/review", "review"),
     ("POST", "/api/v1/documents/{id}/correct", "correct"),
     ("POST", "/api/v1/documents/{id}/withdraw", "withdraw"),
     ("GET", "/api/v1/documents/{id}/legal-holds", "legal_holds"),

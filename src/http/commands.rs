@@ -2,7 +2,9 @@
 
 use super::audited::{Deed, Deeds};
 use super::context::Caller;
-use super::documents::{Changed, CorrectRequest, ReprocessRequest, WithdrawRequest, parse_id};
+use super::documents::{
+    Changed, CorrectRequest, ReprocessRequest, ReviewRequest, WithdrawRequest, parse_id,
+};
 use super::idempotency;
 use super::json::Json as StrictJson;
 use super::problem::{Problem, ProblemBody, ProblemType};
@@ -32,7 +34,7 @@ pub(super) struct Batch {
 /// One command.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct BatchCommand {
-    /// correct, withdraw or reprocess.
+    /// correct, review, withdraw or reprocess.
     #[serde(rename = "type")]
     #[schema(example = "reprocess")]
     kind: String,
@@ -111,7 +113,7 @@ pub(super) async fn commands(
 /// The document and the action that a command names, as far as they can be read.
 fn named(command: &Value) -> (Option<Uuid>, Option<String>) {
     let word = |name: &str| command.get(name).and_then(Value::as_str);
-    let known = |kind: &&str| ["correct", "withdraw", "reprocess"].contains(kind);
+    let known = |kind: &&str| ["correct", "review", "withdraw", "reprocess"].contains(kind);
     let id = word("document_id").and_then(|id| Uuid::try_parse(id).ok());
     (id, word("type").filter(known).map(ToOwned::to_owned))
 }
@@ -122,10 +124,20 @@ async fn execute(state: &ApiState, caller: &Caller, value: Value) -> Result<Exec
     let id = parse_id(&command.document_id)?;
     let key = command.idempotency_key.as_deref();
     let key = key.map(idempotency::check).transpose()?;
-    let (decision, private) = decision(state, &command.kind, command.rest)?;
+    let (decision, private, read) = match command.kind.as_str() {
+        "review" => {
+            let request = form::<ReviewRequest>(Value::Object(command.rest))?;
+            let prepared = request.prepare(state, caller, id).await?;
+            (prepared.command, None, prepared.version)
+        }
+        kind => {
+            let (decision, private) = decision(state, kind, command.rest)?;
+            (decision, private, None)
+        }
+    };
     let options = CommandOptions {
         metadata: caller.metadata(),
-        if_version: command.if_version,
+        if_version: command.if_version.or(read),
         idempotency: key.map(|key| idempotency::of(&caller.principal, key, &["batch", &text])),
         private,
     };
@@ -145,7 +157,7 @@ fn decision(
         "correct" => form::<CorrectRequest>(rest)?.command(state),
         other => {
             let shown: String = other.chars().take(64).collect();
-            let what = format!("`{shown}` is none of correct, withdraw, reprocess");
+            let what = format!("`{shown}` is none of correct, review, withdraw, reprocess");
             Err(Problem::new(ProblemType::JsonMalformed).detail(what))
         }
     }

@@ -62,6 +62,15 @@ impl IfMatch {
         }
     }
 
+    /// The same, or where any version would do, the one that was looked at meanwhile.
+    #[must_use]
+    pub const fn or_version(self, looked_at: Option<i64>) -> Self {
+        match (self, looked_at) {
+            (Self::Any, Some(version)) => Self::Version(version),
+            _ => self,
+        }
+    }
+
     /// For commands that would overwrite what others did meanwhile.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use kmrl_domain::Refusal;
 use kmrl_domain::decide::{
     CorrectRefusal, ErasureRefusal, LegalHoldRefusal, QuarantineRefusal, ReprocessingRefusal,
-    WithdrawRefusal,
+    ReviewRefusal, WithdrawRefusal,
 };
 use kmrl_projections::ProjectionError;
 use kmrl_projections::query::QueryError;
@@ -264,6 +264,7 @@ impl From<Refusal> for Problem {
         let kind = match &refusal {
             Refusal::Unknown => ProblemType::DocumentNotFound,
             Refusal::Correct(CorrectRefusal::Nothing | CorrectRefusal::Value { .. })
+            | Refusal::Review(ReviewRefusal::Text | ReviewRefusal::Pages { .. })
             | Refusal::Withdraw(WithdrawRefusal::Reason)
             | Refusal::LegalHold(LegalHoldRefusal::Matter | LegalHoldRefusal::Reason)
             | Refusal::Erasure(ErasureRefusal::Reason)

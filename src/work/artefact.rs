@@ -1,20 +1,18 @@
 //! What an extraction becomes: the text artefact for the blob store, and the command about it.
 
 use super::attempt::Setback;
+use super::judgement::{Judge, Pages};
 use bytes::Bytes;
 use kmrl_domain::command::RecordExtraction;
-use kmrl_domain::judged::{Judgement, ReviewReason};
+use kmrl_domain::judged::Judgement;
 use kmrl_domain::private::hex;
 use kmrl_domain::values::{Attempt, Findings, TextArtefact, TextRef};
-use kmrl_extraction::{Extraction, Origin, Page, PdfStructure};
+use kmrl_extraction::{Extraction, PdfStructure};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::ports::text_key;
-
-/// A text of less confidence is for a person to look at.
-const REVIEW_BELOW: f64 = 0.7;
 
 /// An extraction ready to be stored and recorded.
 pub(super) struct Artefact {
@@ -31,9 +29,12 @@ impl Artefact {
     pub(super) async fn of(
         document_id: Uuid,
         attempt: Attempt,
+        file_name: String,
+        judge: Judge,
         extraction: Extraction,
     ) -> Result<Self, Setback> {
-        tokio::task::spawn_blocking(move || Self::build(document_id, attempt, extraction))
+        let build = move || Self::build(document_id, attempt, &file_name, &judge, extraction);
+        tokio::task::spawn_blocking(build)
             .await
             .map_err(Setback::at("writing the text down"))?
             .map_err(Setback::at("writing the text down"))
@@ -42,10 +43,12 @@ impl Artefact {
     fn build(
         document_id: Uuid,
         attempt: Attempt,
+        file_name: &str,
+        judge: &Judge,
         extraction: Extraction,
     ) -> Result<Self, serde_json::Error> {
         let confidence = bounded(extraction.confidence);
-        let judgement = judged(&extraction, confidence);
+        let pages = Pages::of(&extraction);
         let (mut title, mut producer, mut findings) = (None, None, None);
         if let Some(structure) = extraction.structure {
             findings = Some(found(&structure));
@@ -57,6 +60,7 @@ impl Artefact {
             producer,
         };
         let characters: usize = artefact.pages.iter().map(|p| p.chars().count()).sum();
+        let judgement = judge.judge(file_name, &artefact, confidence, pages);
         let bytes = serde_json::to_vec(&artefact)?;
         let sha256 = hex(&Sha256::digest(&bytes));
         Ok(Self {
@@ -67,11 +71,16 @@ impl Artefact {
                 pages: u32::try_from(artefact.pages.len()).unwrap_or(u32::MAX),
             },
             bytes: bytes.into(),
-            language: extraction.language.code().to_owned(),
+            language: extraction.language.code,
             confidence,
             judgement,
             findings,
         })
+    }
+
+    fn department(&self) -> Option<String> {
+        let evidence = self.judgement.department_evidence.as_ref();
+        evidence.map(|evidence| evidence.department.clone())
     }
 
     /// The command that records it.
@@ -81,39 +90,11 @@ impl Artefact {
             text: self.text.clone(),
             language: self.language.clone(),
             confidence: self.confidence,
-            department: None,
+            department: self.department(),
             judgement: self.judgement.clone(),
             findings: self.findings.clone(),
             at,
         }
-    }
-}
-
-/// What is known beside the text: its pages, and whether a person has to look at it.
-fn judged(extraction: &Extraction, confidence: f64) -> Judgement {
-    let pages = |origin| {
-        let of_origin = |page: &&Page| page.origin == origin;
-        u32::try_from(extraction.pages.iter().filter(of_origin).count()).unwrap_or(u32::MAX)
-    };
-    let (recognised_pages, unread_pages) = (pages(Origin::Recognised), pages(Origin::Picture));
-    let mut needs_review = Vec::new();
-    if confidence < REVIEW_BELOW {
-        needs_review.push(ReviewReason {
-            code: "low_confidence".into(),
-            detail: format!("the confidence of {confidence:.2} is below {REVIEW_BELOW}"),
-        });
-    }
-    if unread_pages > 0 {
-        needs_review.push(ReviewReason {
-            code: "unread_pages".into(),
-            detail: format!("pages that could not be read: {unread_pages}"),
-        });
-    }
-    Judgement {
-        needs_review,
-        recognised_pages,
-        unread_pages,
-        ..Judgement::default()
     }
 }
 

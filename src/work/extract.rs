@@ -67,7 +67,9 @@ pub(super) async fn attempt(
         run: job.run,
         attempt: claim.attempt,
     };
-    let artefact = Artefact::of(job.document_id, attempt, extraction).await?;
+    let judge = worker.settings.judge.clone();
+    let name = source.file_name;
+    let artefact = Artefact::of(job.document_id, attempt, name, judge, extraction).await?;
     if let Err(reason) = store(worker, &artefact).await? {
         return recorder.failed(reason, again).await;
     }

@@ -11,6 +11,7 @@ mod children;
 mod claim;
 mod extract;
 mod fetch;
+mod judgement;
 mod pause;
 mod progress;
 mod record;
@@ -27,6 +28,7 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use judgement::Judge;
 pub use runner::run;
 
 /// How documents are worked on.
@@ -50,6 +52,8 @@ pub struct WorkSettings {
     pub ack_wait: Duration,
     /// How long running jobs may go on after shutdown was asked for.
     pub grace: Duration,
+    /// By what texts are judged.
+    pub judge: Judge,
 }
 
 impl WorkSettings {

@@ -15,13 +15,14 @@ use kmrl_gateway::adapters::nats_queue::NatsQueue;
 use kmrl_gateway::adapters::system::{SystemClock, SystemIds};
 use kmrl_gateway::adapters::{nats, nats_queue};
 use kmrl_gateway::commands::{CommandError, CommandOptions, Commands, Executed};
+use kmrl_gateway::departments::DepartmentRules;
 use kmrl_gateway::event_store::{CommandMetadata, EventLog, PostgresEventStore};
 use kmrl_gateway::ports::{BlobStore, Clock, Extractor, Ids, blob_key};
 use kmrl_gateway::relay::{self, Relay, RelaySettings};
 use kmrl_gateway::removal::Removals;
 use kmrl_gateway::signals::Signals;
 use kmrl_gateway::spool::Spool;
-use kmrl_gateway::work::{self, WorkSettings, Worker};
+use kmrl_gateway::work::{self, Judge, WorkSettings, Worker};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 use std::sync::Arc;
@@ -136,6 +137,10 @@ impl Scene {
             retry_longest: Duration::from_secs(1),
             ack_wait: ACK_WAIT,
             grace: Duration::from_secs(30),
+            judge: Judge {
+                departments: Arc::new(DepartmentRules::built_in().unwrap()),
+                review_below: 0.7,
+            },
         }
     }
 

@@ -339,7 +339,10 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, Unfit> {
 }
 
 /// How the counts move from the rows before to the rows after.
-fn moves(prior: &BTreeMap<Uuid, Document>, changed: &BTreeMap<Uuid, Document>) -> Moves<6> {
+pub(super) fn moves(
+    prior: &BTreeMap<Uuid, Document>,
+    changed: &BTreeMap<Uuid, Document>,
+) -> Moves<6> {
     let mut moves = Moves::default();
     for (id, row) in changed {
         if let Some(before) = prior.get(id) {

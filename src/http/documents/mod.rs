@@ -16,6 +16,7 @@ mod media_type;
 mod past;
 mod quarantine;
 mod reprocess;
+mod review;
 mod statistics;
 mod status;
 mod upload;
@@ -27,6 +28,7 @@ pub(super) use change::{Changed, parse_id};
 pub(super) use correct::CorrectRequest;
 pub(super) use past::{Moment, Past};
 pub(super) use reprocess::ReprocessRequest;
+pub(super) use review::ReviewRequest;
 pub(super) use statistics::DocumentStatistics;
 pub(super) use view::Document;
 pub(super) use withdraw::WithdrawRequest;
@@ -48,6 +50,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(download::download))
         .routes(routes!(evidence::evidence))
         .routes(routes!(reprocess::reprocess))
+        .routes(routes!(review::review))
         .routes(routes!(correct::correct))
         .routes(routes!(withdraw::withdraw))
         .routes(routes!(
