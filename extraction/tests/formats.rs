@@ -1,7 +1,7 @@
 //! What comes out of office files, messages, archives and drawings, through the public door only.
 
 use kmrl_extraction::fixtures::office::*;
-use kmrl_extraction::{ExtractError, Extraction, Format, Input, Language, Limits, extract};
+use kmrl_extraction::{ExtractError, Extraction, Format, Input, Limits, extract};
 
 fn read_with(bytes: &[u8], name: &str, limits: &Limits) -> Result<Extraction, ExtractError> {
     let input = Input {
@@ -100,7 +100,7 @@ fn a_word_document_with_everything() {
     );
     let extraction = read(&bytes, "whatever.bin");
     assert_eq!(extraction.format, Format::Docx);
-    assert_eq!(extraction.language, Language::Mixed);
+    assert_eq!(extraction.language.code(), "mixed");
     assert_eq!(extraction.confidence, 1.0);
     assert_eq!(
         texts(&extraction),

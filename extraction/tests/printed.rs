@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use kmrl_extraction::{Extraction, Input, Language, Limits, extract};
+use kmrl_extraction::{Extraction, Input, Limits, extract};
 
 /// Words of what was printed that must be read, at least.
 const RECALL: f64 = 0.99;
@@ -39,7 +39,7 @@ fn recall_and_precision(printed: &str, read: &str) -> (f64, f64) {
     (share(&printed), share(&read))
 }
 
-fn check(printed: &str, name: &str, language: &Language) {
+fn check(printed: &str, name: &str, language: &str) {
     for program in ["chromium", "libreoffice"] {
         let extraction = read(&format!("{name}.{program}.pdf"));
         let pages: Vec<&str> = extraction
@@ -53,8 +53,9 @@ fn check(printed: &str, name: &str, language: &Language) {
             recall >= RECALL && precision >= RECALL,
             "{name} by {program}: {recall} {precision}\n{text}"
         );
-        assert_eq!(&extraction.language, language, "{name} by {program}");
-        assert_eq!(extraction.confidence, 1.0, "{name} by {program}");
+        assert_eq!(extraction.language.code(), language, "{name} by {program}");
+        let confidence = extraction.confidence;
+        assert!(confidence > 0.9, "{name} by {program}: {confidence}");
         for page in &extraction.pages {
             let boxed: Vec<&str> = page.words.iter().map(|word| word.text.as_str()).collect();
             let split: Vec<&str> = page.text.split_whitespace().collect();
@@ -68,7 +69,7 @@ fn malayalam() {
     check(
         include_str!("../fixtures/circular-malayalam.txt"),
         "circular-malayalam",
-        &Language::Malayalam,
+        "ml",
     );
 }
 
@@ -77,7 +78,7 @@ fn english() {
     check(
         include_str!("../fixtures/notice-english.txt"),
         "notice-english",
-        &Language::English,
+        "en",
     );
 }
 
@@ -86,6 +87,6 @@ fn both_on_one_page() {
     check(
         include_str!("../fixtures/report-mixed.txt"),
         "report-mixed",
-        &Language::Mixed,
+        "mixed",
     );
 }
