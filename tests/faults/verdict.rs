@@ -36,8 +36,35 @@ pub async fn verify(cast: &Cast, ledger: &Ledger, leaves: Leaves) {
     signed(cast.api(), &cast.world).await;
 }
 
-/// Every document in the log has ended, also those whose upload was not answered.
+/// Every document in the log has ended, also those whose upload was not answered, and those that
+/// came out of others meanwhile.
 pub async fn settle(api: &Gateway, world: &World, ledger: &Ledger) {
+    let mut known = uploaded(world).await;
+    for id in ledger.documents() {
+        assert!(known.contains(&id), "{id} was accepted and is not there");
+    }
+    let began = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let mut to_end = known.clone();
+    while !to_end.is_empty() {
+        for id in to_end {
+            while !has_ended(api, &id).await {
+                let waited = began.elapsed() < SETTLING;
+                assert!(waited, "{id} does not end: {:?}", jobs(world).await);
+                ticks.tick().await;
+            }
+        }
+        let now = uploaded(world).await;
+        to_end = now.difference(&known).cloned().collect();
+        known = now;
+    }
+    if began.elapsed() > SETTLING / 8 {
+        println!("settled after {:.0} s", began.elapsed().as_secs_f32());
+    }
+}
+
+/// The documents in the log.
+async fn uploaded(world: &World) -> HashSet<String> {
     let in_log: Vec<String> = sqlx::query_scalar(
         "SELECT aggregate_id FROM events \
          WHERE aggregate_type = 'document' AND event_type = 'Uploaded'",
@@ -45,22 +72,7 @@ pub async fn settle(api: &Gateway, world: &World, ledger: &Ledger) {
     .fetch_all(&world.database.pool)
     .await
     .unwrap();
-    let in_log: HashSet<String> = in_log.into_iter().collect();
-    for id in ledger.documents() {
-        assert!(in_log.contains(&id), "{id} was accepted and is not there");
-    }
-    let began = Instant::now();
-    let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    for id in in_log {
-        while !has_ended(api, &id).await {
-            let waited = began.elapsed() < SETTLING;
-            assert!(waited, "{id} does not end: {:?}", jobs(world).await);
-            ticks.tick().await;
-        }
-    }
-    if began.elapsed() > SETTLING / 8 {
-        println!("settled after {:.0} s", began.elapsed().as_secs_f32());
-    }
+    in_log.into_iter().collect()
 }
 
 async fn has_ended(api: &Gateway, id: &str) -> bool {
