@@ -113,6 +113,7 @@ async fn filters_agree_with_their_totals() {
                         department: department.map(Into::into),
                         include_withdrawn,
                         include_erased: false,
+                        ..ListFilter::default()
                     };
                     let list = world.read.list(&filter, FIRST_100).await.unwrap();
                     assert_eq!(list.total, list.documents.len() as i64, "{filter:?}");
