@@ -19,7 +19,7 @@ use kmrl_domain::command::Upload;
 use kmrl_domain::private::UploadedPrivate;
 use kmrl_domain::quarantine::Admission;
 use kmrl_domain::values::{Blob, Priority};
-use kmrl_gateway::adapters::extraction_child::ExtractionChild;
+use kmrl_gateway::adapters::extraction_child::{ChildSettings, ExtractionChild};
 use kmrl_gateway::adapters::local_blobs::LocalBlobs;
 use kmrl_gateway::adapters::nats;
 use kmrl_gateway::adapters::nats_queue::NatsQueue;
@@ -33,6 +33,7 @@ use kmrl_gateway::engines::Nats;
 use kmrl_gateway::event_store::PostgresEventStore;
 use kmrl_gateway::evidence::Evidence;
 use kmrl_gateway::http::health::Health;
+use kmrl_gateway::http::jail::Jail;
 use kmrl_gateway::http::live::LiveHub;
 use kmrl_gateway::http::metrics::Metrics;
 use kmrl_gateway::http::router::{router, unrecorded_router};
@@ -162,6 +163,8 @@ async fn state(
         clock.clone(),
         settings.live,
     );
+    let readers = ChildSettings::new(settings.jobs.extraction_memory, settings.jobs.hard_limit);
+    let readers = Arc::new(ExtractionChild::new(readers).unwrap());
     let commands = Commands::new(store.clone());
     let log_source = Arc::new(log.clone());
     let texts = Arc::new(BlobTexts(Arc::clone(&blobs)));
@@ -189,6 +192,7 @@ async fn state(
             blobs: Arc::clone(&blobs),
             queue,
             scanner: None,
+            jail: Jail::new(None),
             roles: vec!["api".into()],
         }),
         log,
@@ -202,11 +206,7 @@ async fn state(
         approver: None,
         key: Secret::new(KEY.into()),
         upload: settings.upload,
-        door: Door::new(
-            settings.door,
-            Arc::new(ExtractionChild::new(settings.jobs.extraction_memory).unwrap()),
-            None,
-        ),
+        door: Arc::new(Door::new(settings.door, readers, None)),
         min_position_wait: settings.http.min_position_wait,
     })
 }

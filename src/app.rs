@@ -9,6 +9,7 @@ use crate::adapters::{nats, nats_queue::NatsQueue};
 use crate::audit::AccessRecorder;
 use crate::commands::Commands;
 use crate::config::{Secret, Settings};
+use crate::door::Door;
 use crate::event_store::{self, EventLog, PostgresEventStore};
 use crate::ports::{BlobStore, JobQueue};
 use crate::projector::BlobTexts;
@@ -325,16 +326,26 @@ pub async fn run(
     let mut front = JoinSet::new();
     // Starts nothing before it is first needed.
     let readers = Arc::new(tools::extraction_child(settings)?);
+    let door = Arc::new(Door::new(
+        settings.door.clone(),
+        readers.clone(),
+        roles::scanner(settings),
+    ));
     if roles.contains(&Role::Worker) {
-        let worker = roles::worker(&parts, Arc::clone(&readers))?;
+        let worker = roles::worker(&parts, Arc::clone(&readers), Arc::clone(&door))?;
         let stop = shutdown.clone();
         front.spawn(async move {
             work::run(worker, stop).await;
             "worker"
         });
     }
+    // What touches documents answers for its readers and for the virus scanner.
+    let readers = [Role::Api, Role::Worker]
+        .iter()
+        .any(|role| roles.contains(role))
+        .then_some(readers);
     // Every role answers health checks; only the api role answers the rest.
-    let server = roles::serve(&parts, roles, key, readers, shutdown.clone()).await?;
+    let server = roles::serve(&parts, roles, key, readers, door, shutdown.clone()).await?;
     started(server.address);
     front.spawn(async move {
         server.run().await;

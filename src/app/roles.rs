@@ -62,7 +62,11 @@ pub(super) fn eraser(parts: &Parts) -> Eraser {
     }
 }
 
-pub(super) fn worker(parts: &Parts, extractor: Arc<ExtractionChild>) -> Result<Worker, AppError> {
+pub(super) fn worker(
+    parts: &Parts,
+    extractor: Arc<ExtractionChild>,
+    door: Arc<Door>,
+) -> Result<Worker, AppError> {
     let jobs = &parts.settings.jobs;
     let spool = Spool::new(parts.settings.data_dir.join("work"))
         .map_err(start("opening the work folder"))?;
@@ -77,6 +81,7 @@ pub(super) fn worker(parts: &Parts, extractor: Arc<ExtractionChild>) -> Result<W
         clock: parts.clock.clone(),
         ids: parts.ids.clone(),
         removals: parts.removals(),
+        door,
         spool,
         settings: WorkSettings {
             name: worker_name(crate::ports::Ids::new_id(parts.ids.as_ref())),
@@ -121,7 +126,7 @@ pub(super) struct Server {
     shutdown: CancellationToken,
 }
 
-fn scanner(settings: &Settings) -> Option<Arc<dyn Scanner>> {
+pub(super) fn scanner(settings: &Settings) -> Option<Arc<dyn Scanner>> {
     let clamd = settings.door.clamd.as_ref()?;
     let address = match &clamd.address {
         ClamdPlace::Tcp(place) => ClamdAddress::Tcp(place.clone()),
@@ -134,7 +139,8 @@ pub(super) async fn serve(
     parts: &Parts,
     roles: &[Role],
     key: &Secret,
-    readers: Arc<ExtractionChild>,
+    readers: Option<Arc<ExtractionChild>>,
+    door: Arc<Door>,
     shutdown: CancellationToken,
 ) -> Result<Server, AppError> {
     let read = ReadModel::new(parts.pool.clone());
@@ -152,10 +158,6 @@ pub(super) async fn serve(
     )
     .await
     .map_err(start("starting the live hub"))?;
-    let touches_documents = roles.contains(&Role::Api) || roles.contains(&Role::Worker);
-    let jail: Option<Arc<dyn JailProbe>> = touches_documents.then(|| readers.clone() as _);
-    // Only what takes documents in has to have it.
-    let scanner = scanner(&parts.settings).filter(|_| roles.contains(&Role::Api));
     let state = ApiState::new(ApiParts {
         commands: parts.commands.clone(),
         access: parts.access.clone(),
@@ -181,8 +183,8 @@ pub(super) async fn serve(
             read,
             blobs: Arc::clone(&parts.blobs),
             queue: Arc::clone(&parts.queue),
-            scanner: scanner.clone(),
-            jail: Jail::new(jail),
+            scanner: readers.is_some().then(|| door.scanner()).flatten(),
+            jail: Jail::new(readers.map(|readers| readers as Arc<dyn JailProbe>)),
             roles: roles
                 .iter()
                 .map(|r| format!("{r:?}").to_lowercase())
@@ -192,7 +194,7 @@ pub(super) async fn serve(
         key: key.clone(),
         approver: parts.settings.approver_key.clone(),
         upload: parts.settings.upload.clone(),
-        door: Door::new(parts.settings.door.clone(), readers, scanner),
+        door,
         min_position_wait: parts.settings.http.min_position_wait,
     });
     let router = if roles.contains(&Role::Api) {

@@ -84,6 +84,12 @@ impl Door {
         }
     }
 
+    /// The virus scanner, where there is one.
+    #[must_use]
+    pub fn scanner(&self) -> Option<Arc<dyn Scanner>> {
+        self.scanner.clone()
+    }
+
     /// Whether files of this name are taken in at all; one without an extension may be.
     #[must_use]
     pub fn takes(&self, file_name: &str) -> bool {

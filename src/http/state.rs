@@ -65,7 +65,7 @@ pub struct Parts {
     /// What may be uploaded.
     pub upload: UploadSettings,
     /// Whether a file is let in.
-    pub door: Door,
+    pub door: Arc<Door>,
     /// Longest wait for `min_position`.
     pub min_position_wait: Duration,
 }

@@ -5,12 +5,17 @@
 //! The id of a child is made from its parent's id, its name and its bytes: whether an attempt is
 //! made again or the parent is processed anew, a child that is there already is left as it is,
 //! also when it was withdrawn or erased.
+//!
+//! The door judges them as it judges uploads. Nobody is there to be told that a file is refused, and
+//! the parent holds it all the same: what an uploader would be refused for is kept in quarantine. A
+//! type that is not taken in becomes a document too, which ends by saying so.
 
 use super::attempt::Setback;
 use super::fetch::Source;
 use super::pause::Backoff;
 use super::{Worker, record};
 use crate::commands::{CommandError, CommandOptions};
+use crate::door::{Candidate, Ground, Verdict};
 use crate::fault_point;
 use crate::ports::{JobMessage, blob_key};
 use crate::spool::Spooled;
@@ -19,6 +24,7 @@ use kmrl_domain::command::Upload;
 use kmrl_domain::decide::{DEEPEST, Refusal, UploadRefusal};
 use kmrl_domain::document::TYPE;
 use kmrl_domain::private::UploadedPrivate;
+use kmrl_domain::quarantine::Admission;
 use kmrl_domain::values::{Blob, Parent};
 use kmrl_extraction::{Child, Extraction};
 use sha2::{Digest, Sha256};
@@ -99,7 +105,9 @@ struct Inside<'a> {
 
 impl Inside<'_> {
     async fn take_in(&self, child: Child) -> Result<(), Setback> {
-        let file = self.store(&child.bytes).await?;
+        let file = self.write(&child.bytes).await?;
+        let admission = self.judge(&file, &child).await?;
+        self.store(&file).await?;
         let private = PrivatePart::seal(
             self.worker.ids.salt(),
             &UploadedPrivate {
@@ -121,22 +129,49 @@ impl Inside<'_> {
             duplicate_of: None,
             parent: Some(self.parent),
             private: private.digest(),
+            admission,
             at: self.worker.clock.now(),
         };
         self.upload(&file, upload, private).await
     }
 
-    /// The bytes in a file of ours, and in the object store.
-    async fn store(&self, bytes: &[u8]) -> Result<Spooled, Setback> {
+    async fn judge(&self, file: &Spooled, child: &Child) -> Result<Admission, Setback> {
+        let candidate = Candidate {
+            file,
+            file_name: &child.name,
+            declared: Some(&child.media_type),
+        };
+        let verdict = self.worker.door.judge(candidate).await;
+        Ok(
+            match verdict.map_err(Setback::at("judging a file that was inside"))? {
+                Verdict::Admitted { admission, .. } => admission,
+                Verdict::Refused {
+                    ground: Ground::Type,
+                    ..
+                } => Admission::default(),
+                Verdict::Refused { objections, .. } => Admission {
+                    quarantine: objections,
+                    accepted: Vec::new(),
+                },
+            },
+        )
+    }
+
+    /// The bytes in a file of ours.
+    async fn write(&self, bytes: &[u8]) -> Result<Spooled, Setback> {
         const WRITING: &str = "writing a file that was inside to the spool";
         let spool = &self.worker.spool;
         let mut writer = spool.create().await.map_err(Setback::at(WRITING))?;
         writer.write(bytes).await.map_err(Setback::at(WRITING))?;
-        let file = writer.finish().await.map_err(Setback::at(WRITING))?;
+        writer.finish().await.map_err(Setback::at(WRITING))
+    }
+
+    /// The bytes in the object store.
+    async fn store(&self, file: &Spooled) -> Result<(), Setback> {
         let mut backoff = Backoff::tries(TRIES);
         loop {
-            match self.worker.blobs.put(&blob_key(&file.sha256), &file).await {
-                Ok(_created) => return Ok(file),
+            match self.worker.blobs.put(&blob_key(&file.sha256), file).await {
+                Ok(_created) => return Ok(()),
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,

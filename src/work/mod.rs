@@ -18,6 +18,7 @@ mod record;
 mod runner;
 
 use crate::commands::Commands;
+use crate::door::Door;
 use crate::event_store::EventLog;
 use crate::ports::{BlobStore, Clock, Extractor, Ids, JobQueue};
 use crate::removal::Removals;
@@ -95,6 +96,8 @@ pub struct Worker {
     pub ids: Arc<dyn Ids>,
     /// Lets bytes in again that are being removed.
     pub removals: Removals,
+    /// Judges files that were inside a document, as uploads are judged.
+    pub door: Arc<Door>,
     /// Folder for documents being read; the workers' own.
     pub spool: Spool,
     /// Limits and times.

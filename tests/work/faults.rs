@@ -30,6 +30,7 @@ fn late_extraction() -> DocumentCommand {
         language: "en".into(),
         confidence: 1.0,
         department: None,
+        judgement: kmrl_domain::judged::Judgement::default(),
         findings: None,
         at: SystemClock.now(),
     })

@@ -10,12 +10,15 @@ use kmrl_domain::event::DocumentEvent;
 use kmrl_domain::private::{UploadedPrivate, hex};
 use kmrl_domain::values::{Blob, Priority, TextArtefact};
 use kmrl_domain::{DocumentCommand, PrivatePart};
+use kmrl_gateway::adapters::extraction_child::{ChildSettings, ExtractionChild};
 use kmrl_gateway::adapters::local_blobs::LocalBlobs;
 use kmrl_gateway::adapters::nats_queue::NatsQueue;
 use kmrl_gateway::adapters::system::{SystemClock, SystemIds};
 use kmrl_gateway::adapters::{nats, nats_queue};
 use kmrl_gateway::commands::{CommandError, CommandOptions, Commands, Executed};
+use kmrl_gateway::config::{self, Settings};
 use kmrl_gateway::departments::DepartmentRules;
+use kmrl_gateway::door::Door;
 use kmrl_gateway::event_store::{CommandMetadata, EventLog, PostgresEventStore};
 use kmrl_gateway::ports::{BlobStore, Clock, Extractor, Ids, blob_key};
 use kmrl_gateway::relay::{self, Relay, RelaySettings};
@@ -25,6 +28,7 @@ use kmrl_gateway::spool::Spool;
 use kmrl_gateway::work::{self, Judge, WorkSettings, Worker};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -164,6 +168,16 @@ impl Scene {
                 self.blobs.clone(),
                 Arc::new(SystemIds),
             ),
+            door: Arc::new(Door::new(
+                Settings::read(config::Reader::new(HashMap::new(), HashMap::new(), None).unwrap())
+                    .unwrap()
+                    .door,
+                Arc::new(ExtractionChild::with_program(
+                    env!("CARGO_BIN_EXE_kmrl-gateway").into(),
+                    ChildSettings::new(1 << 30, settings.hard_limit),
+                )),
+                None,
+            )),
             spool: Spool::new(self.files.path().join(&settings.name)).unwrap(),
             settings,
         };
