@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kmrl_extraction::{Extraction, Format, PageProgress};
+use kmrl_extraction::{Extraction, PageProgress};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
