@@ -1,6 +1,8 @@
 //! What a page shows and how it reads: columns, tables, directions, what is drawn twice, unseen
 //! or not at all. Each page is made here, by hand.
 
+#![cfg(test)]
+
 use kmrl_extraction::fixtures::{assemble, pdf_of_contents, utf16_hex};
 use kmrl_extraction::{Extraction, Input, Limits, Origin, Page, extract};
 

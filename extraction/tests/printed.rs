@@ -1,6 +1,8 @@
 //! What Chromium and LibreOffice print in Malayalam, English and both: the fixtures of
 //! `extraction/fixtures`, which its generator makes, read against what was printed.
 
+#![cfg(test)]
+
 use std::collections::HashMap;
 use std::path::Path;
 

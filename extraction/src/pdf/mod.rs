@@ -17,6 +17,7 @@ mod marked;
 mod notes;
 mod order;
 mod piece;
+mod place;
 mod repair;
 mod scan;
 mod shown;
