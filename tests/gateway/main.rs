@@ -16,6 +16,7 @@ mod live;
 mod log;
 mod openapi;
 mod past;
+mod scans;
 mod sse;
 mod stream;
 #[path = "../support/mod.rs"]
