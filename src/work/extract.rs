@@ -11,7 +11,7 @@ use super::claim::Claim;
 use super::fetch::{self, Source, reason};
 use super::pause::Backoff;
 use super::record::{Recorder, Start};
-use super::{Outcome, Worker, children, progress};
+use super::{Outcome, Worker, alone, children, progress};
 use crate::fault_point;
 use crate::ports::{BlobError, ExtractFailure, ExtractRequest, JobMessage};
 use crate::spool::Spooled;
@@ -49,10 +49,16 @@ pub(super) async fn attempt(
         Ok(file) => file,
         Err(reason) => return recorder.failed(reason, again).await,
     };
-    let mut extraction = match read(worker, job, &source, &file).await {
+    // Attempts that ended by no fault of the document do not count.
+    let turn = alone::turn(claim.attempt.saturating_sub(claim.excused + 1)).await;
+    let read = read(worker, job, &source, &file).await;
+    drop(turn);
+    let mut extraction = match read {
         Ok(extraction) => extraction,
         Err(failure) => {
-            let retry = if failure.may_be_retried() {
+            let retry = if failure.broke_the_reader() {
+                worker.settings.once_more(claim.excused)
+            } else if failure.may_be_retried() {
                 again
             } else {
                 RetryPolicy::Never

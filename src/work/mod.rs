@@ -5,6 +5,7 @@
 //! is the relay's business. A job may be delivered twice, late or to two workers: the claim in
 //! PostgreSQL lets one in, and the domain counts one outcome.
 
+mod alone;
 mod artefact;
 mod attempt;
 mod children;
@@ -58,6 +59,16 @@ pub struct WorkSettings {
 }
 
 impl WorkSettings {
+    /// The domain's policy for a document that broke its reader: it is tried once more, then
+    /// parked.
+    fn once_more(&self, excused: u32) -> RetryPolicy {
+        RetryPolicy::Backoff {
+            max_attempts: self.max_attempts.min(2).saturating_add(excused),
+            first: span(self.retry_first),
+            longest: span(self.retry_longest),
+        }
+    }
+
     /// The domain's policy for a failure that another attempt may mend. Attempts that ended by no
     /// fault of the document (`excused`) do not use up those it has.
     fn backoff(&self, excused: u32) -> RetryPolicy {

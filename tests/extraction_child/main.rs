@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod jail;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -125,14 +125,46 @@ fn extract_prints_the_text_of_a_file() {
         "{}",
         text(&output)
     );
-    std::fs::write(dir.path().join("a.dwg"), "x").unwrap();
-    let output = program(dir.path())
-        .arg("extract")
-        .arg(dir.path().join("a.dwg"))
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    assert!(text(&output).contains("because"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn extract_goes_through_folders_and_its_exit_code_says_how_it_went() {
+    let dir = TempDir::new("extract-many");
+    let folder = dir.path().join("in/deep");
+    std::fs::create_dir_all(&folder).unwrap();
+    let pdf = kmrl_extraction::fixtures::pdf(&["Page one", "Page two"]);
+    std::fs::write(folder.join("a.pdf"), pdf).unwrap();
+    std::fs::write(dir.path().join("in/b.txt"), "രണ്ട്").unwrap();
+    let extract = |arguments: &[&str]| {
+        let mut command = program(dir.path());
+        command.arg("extract").args(arguments);
+        command.current_dir(dir.path()).output().unwrap()
+    };
+
+    let all = extract(&["in"]);
+    assert_eq!(all.status.code(), Some(0), "{}", text(&all));
+    assert_eq!(
+        String::from_utf8_lossy(&all.stdout),
+        "==> in/b.txt <==\nരണ്ട്\n==> in/deep/a.pdf <==\nPage one\u{C}Page two\n"
+    );
+
+    std::fs::write(dir.path().join("in/broken.pdf"), "%PDF-1.7 and no more").unwrap();
+    let refused = extract(&["--json", "in"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    let told: Vec<serde_json::Value> = String::from_utf8_lossy(&refused.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(told[0]["pages"][0]["text"], "രണ്ട്");
+    assert_eq!(told[1]["path"], "in/broken.pdf");
+    assert_eq!(told[1]["error"]["code"], "damaged");
+    assert_eq!(told[2]["pages"][1]["words"][0]["text"], "Page");
+
+    let missing = extract(&["in/b.txt", "nowhere.txt"]);
+    assert_eq!(missing.status.code(), Some(4), "{}", text(&missing));
+    assert!(text(&missing).contains("രണ്ട്"), "the rest goes on");
+    assert_eq!(extract(&[]).status.code(), Some(2));
 }
 
 #[test]

@@ -206,7 +206,8 @@ fn migrate(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_extraction_process_killed_in_the_middle_is_tried_again() {
-    let world = World::new().await;
+    // None made ahead, so that the one that is there is at work.
+    let world = World::with(&[("KMRL_EXTRACTION_READY", "0")]).await;
     let gateway = world.start();
     let pages: Vec<String> = (0..2_000).map(|n| format!("Page {n}")).collect();
     let pages: Vec<&str> = pages.iter().map(String::as_str).collect();

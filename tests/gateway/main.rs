@@ -20,6 +20,7 @@ mod log;
 mod openapi;
 mod past;
 mod review;
+mod scans;
 mod search;
 mod sse;
 mod stream;

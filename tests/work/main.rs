@@ -7,6 +7,7 @@
 mod support;
 
 mod faults;
+mod jail;
 mod nats;
 mod queue;
 mod reader;

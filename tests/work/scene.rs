@@ -1,7 +1,7 @@
 //! Everything that a document needs on its way, with short times: engines, store, relay, workers.
 
 use crate::nats::NatsServer;
-use crate::reader::{Blobs, Reader};
+use crate::reader::Blobs;
 use crate::support::{self, TempDir, TestDatabase, eventually};
 use bytes::Bytes;
 use kmrl_domain::command::Upload;
@@ -148,16 +148,20 @@ impl Scene {
         }
     }
 
-    pub fn run_worker(&self, extractor: &Arc<Reader>) -> Running {
+    pub fn run_worker<E: Extractor>(&self, extractor: &Arc<E>) -> Running {
         self.run_worker_with(extractor, self.settings())
     }
 
-    pub fn run_worker_with(&self, extractor: &Arc<Reader>, settings: WorkSettings) -> Running {
+    pub fn run_worker_with<E: Extractor>(
+        &self,
+        extractor: &Arc<E>,
+        settings: WorkSettings,
+    ) -> Running {
         let worker = Worker {
             pool: self.db.pool.clone(),
             queue: self.queue.clone(),
             blobs: self.blobs.clone(),
-            extractor: Arc::clone(extractor) as Arc<dyn Extractor>,
+            extractor: Arc::<E>::clone(extractor) as Arc<dyn Extractor>,
             commands: self.commands.clone(),
             log: self.log.clone(),
             signals: self.signals.clone(),

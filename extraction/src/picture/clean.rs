@@ -27,8 +27,9 @@ const SURROUNDINGS: u32 = 70;
 
 /// Clean a picture of which each point has `scale` pixels.
 pub(super) fn raster(page: u32, picture: GrayImage, scale: f32, limits: &RasterLimits) -> Raster {
-    let (picture, factor) = enlarged(picture, limits);
-    let picture = even(smooth(picture));
+    // Enlarged, grain would be blots.
+    let (picture, factor) = enlarged(smooth(picture), limits);
+    let picture = even(picture);
     Raster {
         page,
         width: picture.width(),

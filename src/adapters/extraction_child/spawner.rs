@@ -6,13 +6,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+
+/// Requests that may wait: more than there are documents at once in any setting.
+const MOST_ASKED: usize = 4096;
 
 type Make = dyn Fn() -> Command + Send + Sync;
 type Reply = oneshot::Sender<io::Result<Child>>;
@@ -28,7 +31,7 @@ enum Request {
 pub(super) struct Spawner {
     make: Arc<Make>,
     ready: usize,
-    thread: OnceLock<Sender<Request>>,
+    thread: OnceLock<SyncSender<Request>>,
 }
 
 impl Spawner {
@@ -54,15 +57,16 @@ impl Spawner {
     async fn ask(&self, request: impl FnOnce(Reply) -> Request) -> io::Result<Child> {
         let (reply, child) = oneshot::channel();
         let ended = || io::Error::other("the thread that starts children has ended");
-        self.thread()?.send(request(reply)).map_err(|_| ended())?;
+        let asked = self.thread()?.try_send(request(reply));
+        asked.map_err(|_| io::Error::other("no child can be started now"))?;
         child.await.map_err(|_| ended())?
     }
 
-    fn thread(&self) -> io::Result<&Sender<Request>> {
+    fn thread(&self) -> io::Result<&SyncSender<Request>> {
         if let Some(requests) = self.thread.get() {
             return Ok(requests);
         }
-        let (requests, asked) = channel();
+        let (requests, asked) = sync_channel(MOST_ASKED);
         let (make, ready, runtime) = (Arc::clone(&self.make), self.ready, Handle::current());
         thread::Builder::new()
             .name("children".to_owned())
