@@ -5,6 +5,7 @@ use kmrl_domain::event::{
     ContentDestroyed, Corrected, Erased, ErasureRequested, Extracted, Failed, ProcessingStarted,
     ReprocessingRequested, Uploaded, Withdrawn,
 };
+use kmrl_domain::judged::{Judgement, ReviewReason};
 use kmrl_domain::private::{CorrectedPrivate, PrivateDigest, UploadedPrivate};
 use kmrl_domain::values::{Attempt, Blob, FailureReason, Findings, Priority, TextRef};
 use kmrl_domain::{DocumentEvent, UploadRefused};
@@ -78,6 +79,11 @@ pub fn text_key(number: u32, run: u32) -> String {
 }
 
 pub fn extracted(number: u32, sequence: i64, run: u32, attempt: u32) -> New {
+    let confidence = 0.5 + f64::from(number % 50) / 100.0;
+    let reason = ReviewReason {
+        code: "low_confidence".into(),
+        detail: format!("{confidence} is below 0.7"),
+    };
     let extracted = DocumentEvent::Extracted(Extracted {
         attempt: Attempt { run, attempt },
         text: TextRef {
@@ -87,9 +93,12 @@ pub fn extracted(number: u32, sequence: i64, run: u32, attempt: u32) -> New {
             pages: 2,
         },
         language: if number.is_multiple_of(2) { "en" } else { "ml" }.into(),
-        confidence: 0.5 + f64::from(number % 50) / 100.0,
+        confidence,
         department: (number.is_multiple_of(4)).then(|| "safety".into()),
-        judgement: kmrl_domain::judged::Judgement::default(),
+        judgement: Judgement {
+            needs_review: (confidence < 0.7).then_some(reason).into_iter().collect(),
+            ..Judgement::default()
+        },
         correction_kept: false,
         findings: Some(Findings {
             version: Some("1.7".into()),

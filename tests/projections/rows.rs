@@ -129,6 +129,29 @@ async fn filters_agree_with_their_totals() {
 }
 
 #[tokio::test]
+async fn languages_and_reviews_are_filtered_as_they_are_counted() {
+    let world = World::new().await;
+    world.append(history::interleaved(0..70)).await;
+    world.catch_up().await;
+    for language in [None, Some("en"), Some("ml"), Some("ta")] {
+        for needs_review in [None, Some(true), Some(false)] {
+            let filter = ListFilter {
+                language: language.map(Into::into),
+                needs_review,
+                ..ListFilter::default()
+            };
+            let list = world.read.list(&filter, FIRST_100).await.unwrap();
+            assert_eq!(list.total, list.documents.len() as i64, "{filter:?}");
+            assert_eq!(list.documents.is_empty(), language == Some("ta"));
+            assert!(list.documents.iter().all(|d| {
+                language.is_none_or(|l| d.language.as_deref() == Some(l))
+                    && needs_review.is_none_or(|n| d.needs_review == n)
+            }));
+        }
+    }
+}
+
+#[tokio::test]
 async fn statistics_count_what_lists_show() {
     let world = World::new().await;
     world.append(history::interleaved(0..70)).await;
