@@ -2,7 +2,7 @@
 //! password. This module reads streams within the walk's bounds.
 
 use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cfb::CompoundFile;
 
@@ -96,7 +96,7 @@ fn read(file: &mut File<'_>, path: &Path, length: u64) -> Option<Vec<u8>> {
     Some(content)
 }
 
-fn utf16(file: &mut File<'_>, path: &PathBuf) -> Option<String> {
+fn utf16(file: &mut File<'_>, path: &Path) -> Option<String> {
     let bytes = read(file, path, 2048)?;
     let units: Vec<u16> = bytes
         .chunks_exact(2)

@@ -107,7 +107,7 @@ fn has_pe_header(bytes: &[u8]) -> bool {
         return false;
     };
     let header = bytes.get(offset..).unwrap_or_default();
-    offset >= 0x40 && offset < 0x10_0000 && header.starts_with(b"PE\0\0")
+    (0x40..0x10_0000).contains(&offset) && header.starts_with(b"PE\0\0")
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<usize> {
