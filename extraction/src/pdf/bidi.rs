@@ -151,7 +151,12 @@ pub(super) fn mend_brackets(line: &str) -> Option<String> {
             _ => {}
         }
     }
-    (closes_first && depth == 0).then(|| line.chars().map(mirrored).collect())
+    (closes_first && depth == 0).then(|| mirror(line))
+}
+
+/// The text with its brackets the other way round.
+pub(super) fn mirror(text: &str) -> String {
+    text.chars().map(mirrored).collect()
 }
 
 fn mirrored(character: char) -> char {

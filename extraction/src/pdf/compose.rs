@@ -127,7 +127,7 @@ impl Composition {
         }
         let texts: Vec<&str> = shown.iter().map(|(text, _)| *text).collect();
         let order = bidi::reading_order(&texts);
-        let line_from = self.text.len();
+        let (line_from, words_from) = (self.text.len(), self.words.len());
         for (text, piece) in order.iter().filter_map(|at| shown.get(*at)) {
             match piece {
                 Some(piece) => self.push(piece, text),
@@ -138,6 +138,9 @@ impl Composition {
         if let Some(mended) = self.text.get(line_from..).and_then(bidi::mend_brackets) {
             self.text.truncate(line_from);
             self.text.push_str(&mended);
+            for word in self.words.iter_mut().skip(words_from) {
+                word.text = bidi::mirror(&word.text);
+            }
         }
     }
 

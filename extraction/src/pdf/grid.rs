@@ -15,6 +15,9 @@ const PROSE_CHARACTERS: f32 = 18.0;
 const PROSE_FILLS: f32 = 0.55;
 const PROSE_LINES: usize = 4;
 
+/// A row of more gaps is a drawing, no table.
+const GAPS_AT_MOST: usize = 200;
+
 /// How a run is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Reading {
@@ -89,7 +92,7 @@ type Free = (f32, f32);
 /// How far the run goes that begins with a row, and its gutters.
 fn reach(all: &[Fragment], rows: &[Row], start: usize) -> Option<(usize, Vec<f32>)> {
     let mut free = gaps(all, rows.get(start)?);
-    if free.len() <= 2 {
+    if free.len() <= 2 || free.len() > GAPS_AT_MOST {
         return None;
     }
     let mut end = start + 1;
@@ -177,14 +180,18 @@ fn column_of(gutters: &[f32], fragment: &Fragment) -> usize {
 /// The fragments of a run by column, each in the order of drawing.
 pub(super) fn columns(all: &[Fragment], rows: &[Row], run: &Run) -> Vec<Vec<usize>> {
     let mut columns = vec![Vec::new(); run.gutters.len() + 1];
+    let (mut leftwards, mut count) = (0, 0);
     for at in drawn(rows, run) {
         if let Some(fragment) = all.get(at)
             && let Some(column) = columns.get_mut(column_of(&run.gutters, fragment))
         {
             column.push(at);
+            leftwards += usize::from(fragment.leftwards);
+            count += 1;
         }
     }
-    if all.iter().filter(|fragment| fragment.leftwards).count() * 2 > all.len() {
+    // Scripts that read leftwards begin with the column on the right.
+    if leftwards * 2 > count {
         columns.reverse();
     }
     columns
