@@ -98,7 +98,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
 /// here, which pairs of bytes of another encoding are not.
 fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = bytes.get(..UTF16_HEAD).unwrap_or(bytes);
-    if bytes.len() % 2 != 0 || head.len() < 4 {
+    if !bytes.len().is_multiple_of(2) || head.len() < 4 {
         return None;
     }
     let (mut little, mut big) = (0_usize, 0_usize);

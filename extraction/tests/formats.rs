@@ -1,5 +1,7 @@
 //! What comes out of office files, messages, archives and drawings, through the public door only.
 
+#![cfg(test)]
+
 use kmrl_extraction::fixtures::office::*;
 use kmrl_extraction::{ExtractError, Extraction, Format, Input, Limits, extract};
 

@@ -1,5 +1,7 @@
 //! Office files, messages, archives and drawings that mean harm: bombs, lies and damage.
 
+#![cfg(test)]
+
 mod mutation;
 
 use kmrl_extraction::fixtures::office::*;
