@@ -578,3 +578,31 @@ async fn an_upload_repeated_after_the_erasure_does_not_bring_the_bytes_back() {
     );
     assert_eq!(files_with(world.data.path(), TEXT), Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_a_person_wrote_is_erased_too() {
+    let world = world(&[]).await;
+    let gateway = world.start();
+    let id = document(&gateway, "one").await;
+    let written = "written-by-hand-4712";
+    let page = json!([{"number": 1, "text": format!("A note: {written}.")}]);
+    let review = json!({"verdict": "correct", "pages": page});
+    let answer = tell(&gateway, None, &format!("{id}/review"), review).await;
+    let changed = done(answer, StatusCode::OK).await;
+    let path = format!(
+        "/api/v1/documents/{id}?min_position={}",
+        changed["position"]
+    );
+    let corrected = gateway.json(&path).await;
+    assert!(
+        corrected["extracted_text"]
+            .as_str()
+            .unwrap()
+            .contains(written)
+    );
+    assert!(!files_with(world.data.path(), written).is_empty());
+    erase(&gateway, &id).await;
+    assert_eq!(tables_with(&world, written).await, Vec::<String>::new());
+    assert_eq!(files_with(world.data.path(), written), Vec::<String>::new());
+    audit_verifies(&world);
+}

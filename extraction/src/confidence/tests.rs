@@ -75,6 +75,9 @@ fn noisy(text: &str) -> String {
 const LEGACY: &str = "kpc£m kÀ¡peÀ. ¹mäv^mwan tPmen sN¿p¶ FÃm Poh\\¡mcpw kpc£m Pm¡äv [cn¡Ww. \
                       tISmb tKäpIÄ DS³ tÌj³ I¬t{Smfsd Adnbn¡pI.";
 
+/// What makes a good text a bad one.
+type Spoil = fn(&str) -> String;
+
 fn stated(text: &str) -> Page {
     Page::stated(1, text.to_owned())
 }
@@ -86,7 +89,7 @@ fn good_pages_rank_above_bad_ones() {
         .chain(MALAYALAM)
         .chain([MIXED])
         .collect();
-    let spoil: [(&str, fn(&str) -> String); 4] = [
+    let spoil: [(&str, Spoil); 4] = [
         ("shuffled", shuffled),
         ("mojibake", mojibake),
         ("shifted", shifted),
@@ -127,7 +130,8 @@ fn what_the_reader_doubts_is_doubted() {
         confidence: 0.5,
         ..sure.clone()
     };
-    assert!(of(&[sure.clone()]) > 0.9 && of(&[unsure.clone()]) < 0.6);
+    let alone = |page: &Page| of(std::slice::from_ref(page));
+    assert!(alone(&sure) > 0.9 && alone(&unsure) < 0.6);
     let both = of(&[sure, unsure]);
     assert!((0.6..0.9).contains(&both), "{both}");
     let senseless = Page {
