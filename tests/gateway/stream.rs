@@ -142,7 +142,10 @@ async fn in_silence_the_place_moves_on() {
     let world = World::with(&[("KMRL_LIVE_CHECKPOINT", "1"), ("KMRL_LIVE_HEARTBEAT", "5")]).await;
     let gateway = world.start();
     let id = upload(&gateway, 1).await;
-    gateway.finished(&id).await;
+    let position = gateway.finished(&id).await["position"].clone();
+    // Its row may be there before everything that readers wait for has come as far.
+    let path = format!("/api/v1/documents/{id}?min_position={position}");
+    gateway.json(&path).await;
     let mut stream = Sse::open(&gateway, STREAM, None).await;
     let begin = stream.frame().await.unwrap().id.unwrap();
     let mut hearts = 0;
