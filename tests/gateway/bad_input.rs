@@ -79,7 +79,7 @@ async fn every_bad_upload_has_its_own_problem_and_leaves_nothing() {
 
     let list = gateway.json("/api/v1/documents/").await;
     assert_eq!(list["total"], 0);
-    assert_eq!(files(&world.data.path().join("blobs")), 0);
+    assert_eq!(files(&world.data.path().join("blobs/sha256")), 0);
     assert_eq!(files(&world.data.path().join("spool")), 0);
     let log = gateway.json("/api/v1/events?limit=100").await;
     let events = log["events"].as_array().unwrap();
@@ -140,7 +140,7 @@ async fn a_client_that_goes_away_leaves_nothing() {
     })
     .await;
     assert_eq!(gateway.json("/api/v1/documents/").await["total"], 0);
-    assert_eq!(files(&world.data.path().join("blobs")), 0);
+    assert_eq!(files(&world.data.path().join("blobs/sha256")), 0);
 }
 
 async fn open(gateway: &Gateway) -> tokio::net::TcpStream {

@@ -141,7 +141,7 @@ async fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
     expect_problem(answer.send().await.unwrap(), 422, "file-type-mismatch").await;
 
     assert_eq!(gateway.json("/api/v1/documents/").await["total"], 0);
-    assert_eq!(files(&world.data.path().join("blobs")), 0);
+    assert_eq!(files(&world.data.path().join("blobs/sha256")), 0);
     assert_eq!(files(&world.data.path().join("spool")), 0);
     eventually(
         "refusals are listed with what the door objected to",
@@ -415,7 +415,7 @@ async fn a_real_scanner_finds_its_test_file_and_nothing_comes_in_while_it_is_awa
     assert_eq!(component(&health), "up");
 
     clamd.stop();
-    let before = files(&world.data.path().join("blobs"));
+    let before = files(&world.data.path().join("blobs/sha256"));
     let answer = gateway
         .upload_request("b.txt", "other words")
         .send()
@@ -423,7 +423,7 @@ async fn a_real_scanner_finds_its_test_file_and_nothing_comes_in_while_it_is_awa
         .unwrap();
     assert!(answer.headers().contains_key("retry-after"));
     expect_problem(answer, 503, "inspector-unavailable").await;
-    assert_eq!(files(&world.data.path().join("blobs")), before);
+    assert_eq!(files(&world.data.path().join("blobs/sha256")), before);
     assert_eq!(files(&world.data.path().join("spool")), 0);
     assert_eq!(gateway.json("/api/v1/documents/").await["total"], 1);
     let ready = gateway.get("/health/ready").send().await.unwrap();
