@@ -87,7 +87,8 @@ async fn the_program_tells_what_a_file_is_and_carries() {
     // One that ends without an answer is the file's doing, one that is not there is not.
     let crashed = stand_in().inspect(asked.clone()).await.unwrap_err();
     assert!(!matches!(crashed, ExtractFailure::Io(_)), "{crashed:?}");
-    let missing = ExtractionChild::with_program("/nowhere/program".into(), MEMORY);
+    let settings = ChildSettings::new(MEMORY, FAR);
+    let missing = ExtractionChild::with_program("/nowhere/program".into(), settings);
     let missing = missing.inspect(asked).await.unwrap_err();
     assert!(matches!(missing, ExtractFailure::Io(_)), "{missing:?}");
 }
