@@ -15,7 +15,7 @@ mod spawner;
 mod tesseract;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +120,7 @@ impl ExtractionChild {
 }
 
 /// How a child is started, long before there is a document.
-fn child(program: &PathBuf, settings: &ChildSettings) -> Command {
+fn child(program: &Path, settings: &ChildSettings) -> Command {
     let start = Start {
         memory_bytes: settings.memory_bytes,
         cpu_seconds: settings.hard_limit.saturating_add(CPU_SPARE).as_secs(),
