@@ -3,8 +3,9 @@
 //! texts in the same run.
 //!
 //! Some documents go through the projections from generated events; SQL copies them until there are
-//! `KMRL_BENCH_DOCUMENTS` (default 100000). What is measured is PostgreSQL's work, so that an
-//! unoptimised build tells nearly the same. Run: `cargo bench --bench search`.
+//! `KMRL_BENCH_DOCUMENTS` (default 100000). An unoptimised build spends a good part of each search on
+//! finding the words of its excerpts: compare within one run, and not with another build's.
+//! Run: `cargo bench --bench search`.
 
 #![expect(
     clippy::unwrap_used,

@@ -21,8 +21,8 @@ CREATE TABLE {schema}.search (
     words       tsvector    NOT NULL, -- text (D) and title (C), then name (A), then metadata (B)
     PRIMARY KEY (document_id, part)
 ) WITH (fillfactor = 80, toast_tuple_target = 256);
--- Words stand apart from the rows, which are read for each hit, while words are read only for those
--- that are ranked; and as they are, because to unpack them costs more than the room that it saves.
+-- Words of a row above 2 KiB stand apart from it: rows are read for each hit, words only for those
+-- that are ranked. They stand as they are, so that nothing is unpacked to rank by them.
 ALTER TABLE {schema}.search ALTER COLUMN words SET STORAGE EXTERNAL;
 -- A short list of what waits to be sorted in: every search reads it.
 CREATE INDEX ON {schema}.search USING gin (words) WITH (gin_pending_list_limit = 1024);
