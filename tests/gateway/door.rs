@@ -384,7 +384,7 @@ async fn a_quarantined_document_is_destroyed_as_an_erased_one_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_scanner_finds_its_test_file_and_nothing_comes_in_while_it_is_away() {
-    let mut clamd = Clamd::start();
+    let mut clamd = Clamd::start().await;
     let world = World::with(&[("KMRL_CLAMD_ADDRESS", &clamd.address())]).await;
     let gateway = world.start();
     let problem = refused(&gateway, "a.txt", &eicar(), "malware-found").await;
@@ -435,7 +435,7 @@ async fn a_real_scanner_finds_its_test_file_and_nothing_comes_in_while_it_is_awa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_found_virus_can_be_kept_in_quarantine() {
-    let clamd = Clamd::start();
+    let clamd = Clamd::start().await;
     let world = World::with(&[
         ("KMRL_CLAMD_ADDRESS", &clamd.address()),
         ("KMRL_DOOR_MALWARE", "quarantine"),

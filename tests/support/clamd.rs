@@ -1,10 +1,9 @@
 //! A real clamd on a signature database of three lines, on a socket of its own.
 
-use super::{PATIENCE, TempDir};
+use super::{TempDir, eventually};
 use kmrl_gateway::engines::spawn_tied;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// The test file that every scanner knows, in two pieces: whole it would be found in this file.
 pub fn eicar() -> Vec<u8> {
@@ -23,7 +22,7 @@ pub struct Clamd {
 
 impl Clamd {
     /// Starts it and waits until it listens.
-    pub fn start() -> Self {
+    pub async fn start() -> Self {
         let dir = TempDir::new("clamd");
         let place = dir.path().display().to_string();
         let database = dir.path().join("db");
@@ -48,11 +47,10 @@ impl Clamd {
             .stdout(Stdio::null());
         let child = spawn_tied(command, libc::SIGKILL).unwrap();
         let clamd = Self { child, dir };
-        let deadline = Instant::now() + PATIENCE;
-        while !clamd.socket().exists() {
-            assert!(Instant::now() < deadline, "clamd does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually("clamd listens", || async {
+            clamd.socket().exists().then_some(())
+        })
+        .await;
         clamd
     }
 

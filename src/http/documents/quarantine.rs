@@ -188,8 +188,7 @@ pub(super) async fn reject_release(
         by,
         at,
     });
-    let answer = carry_out(&state, &caller, &headers, &id, fingerprint, command).await;
-    answer
+    carry_out(&state, &caller, &headers, &id, fingerprint, command).await
 }
 
 /// Request that a document in quarantine be destroyed: an erasure, which another person has to approve
