@@ -155,7 +155,10 @@ mod tests {
     fn a_chain_may_run_in_a_circle_or_out_of_the_file() {
         assert_eq!(directories(&file(&[0, 0], 8)), [8, 26]);
         assert_eq!(directories(&file(&[0], 4_000_000_000)), [8]);
-        assert_eq!(directories(b"II\x2A\0\x08\0\0\0\xFF\xFF"), Vec::<u64>::new());
+        assert_eq!(
+            directories(b"II\x2A\0\x08\0\0\0\xFF\xFF"),
+            Vec::<u64>::new()
+        );
         assert_eq!(directories(b"MM\0\x2A"), Vec::<u64>::new());
     }
 

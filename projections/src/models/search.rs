@@ -15,9 +15,9 @@ use crate::model::Model;
 use crate::models::documents;
 use async_trait::async_trait;
 use entry::Entry;
-use kmrl_domain::event::Extracted;
+use kmrl_domain::RecordedEvent;
+use kmrl_domain::judged;
 use kmrl_domain::values::TextRef;
-use kmrl_domain::{DocumentEvent, RecordedEvent};
 use parts::Part;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ fn concerns(event: &RecordedEvent) -> bool {
 }
 
 fn names_text(event: &RecordedEvent) -> bool {
-    fold::is_of_document(event) && event.event_type == "Extracted"
+    fold::is_of_document(event) && judged::sets_text(&event.event_type, &event.payload)
 }
 
 /// What a batch makes of the rows.
@@ -66,7 +66,8 @@ fn change(events: &[RecordedEvent], prior: &BTreeMap<Uuid, Entry>, fetched: &Tex
     };
     for event in events.iter().filter(|event| names_text(event)) {
         // What cannot be read was rejected above.
-        let (Ok(id), Ok(DocumentEvent::Extracted(e))) = (event.id(), event.decode()) else {
+        let text = judged::text_set_by(&event.event_type, &event.payload);
+        let (Ok(id), Some(text)) = (event.id(), text) else {
             continue;
         };
         let before = prior.get(&id).map_or(0, |entry| entry.version);
@@ -74,7 +75,7 @@ fn change(events: &[RecordedEvent], prior: &BTreeMap<Uuid, Entry>, fetched: &Tex
         if event.sequence <= before || entry.is_none_or(|entry| entry.erased) {
             continue;
         }
-        match fetched.get(&e.text.key) {
+        match fetched.get(&text.key) {
             Some(Ok(artefact)) => drop(change.texts.insert(id, parts::of(artefact))),
             Some(Err(error)) => {
                 let why = Unfit::Text(error.clone());
@@ -118,10 +119,10 @@ impl Model for Search {
     }
 
     fn text_of(&self, event: &RecordedEvent) -> Option<TextRef> {
-        if !names_text(event) {
+        if !fold::is_of_document(event) {
             return None;
         }
-        event.decode::<Extracted>().ok().map(|e| e.text)
+        judged::text_set_by(&event.event_type, &event.payload)
     }
 
     async fn apply(
@@ -143,6 +144,7 @@ mod tests {
     use super::*;
     use crate::source::TextError;
     use crate::testing::*;
+    use kmrl_domain::judged::Verdict;
     use kmrl_domain::values::TextArtefact;
     use std::sync::Arc;
 
@@ -184,6 +186,29 @@ mod tests {
         assert_eq!(entry.department.as_deref(), Some("safety"));
         assert!(entry.metadata.contains("'2'") && !entry.metadata.contains("'1'"));
         assert!(entry.name.contains("'job'"));
+    }
+
+    #[test]
+    fn what_a_person_said_outlasts_an_extraction() {
+        let said = vec![(1, 1, uploaded()), (1, 2, corrected(Some("legal"), None))];
+        let read = vec![(1, 3, started(1, 1)), (1, 4, doubtful())];
+        let change = changed([said, read].concat());
+        assert_eq!(change.entries[&id(1)].department.as_deref(), Some("legal"));
+    }
+
+    #[test]
+    fn the_text_that_a_person_wrote_is_searched_in() {
+        let kept = vec![
+            (1, 4, reviewed(Verdict::Corrected, "ee")),
+            (1, 5, reprocessing(2)),
+            (1, 6, started(2, 1)),
+            (1, 7, kept_back(2, "77")),
+        ];
+        let named: Vec<bool> = log([document(1), kept].concat())
+            .iter()
+            .map(names_text)
+            .collect();
+        assert_eq!(named, [false, false, true, true, false, false, false]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ CREATE TABLE {schema}.search (
     status      text        NOT NULL,
     uploaded_at timestamptz NOT NULL,
     withdrawn   boolean     NOT NULL,
+    department_corrected boolean NOT NULL, -- a person said which
+    language_corrected   boolean NOT NULL,
     first_page  int         NOT NULL, -- whose text is in this part; 0: it has none
     last_page   int         NOT NULL,
     skipped     int         NOT NULL, -- characters of the first page that stand before this part

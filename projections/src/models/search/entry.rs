@@ -29,6 +29,10 @@ pub(super) struct Entry {
     #[serde(with = "time::serde::rfc3339")]
     pub uploaded_at: OffsetDateTime,
     pub withdrawn: bool,
+    /// A person said which.
+    pub department_corrected: bool,
+    /// A person said which.
+    pub language_corrected: bool,
     /// A `tsvector`, as text.
     pub name: String,
     /// A `tsvector`, as text.
@@ -59,11 +63,17 @@ impl Evolve for Entry {
             DocumentEvent::ProcessingStarted(_) => new.stands(Status::Processing),
             DocumentEvent::Extracted(e) => {
                 new.stands(Status::Processed);
-                new.language = Some(storable(e.language));
-                new.department = e.department.map(storable).or(new.department);
+                if !new.language_corrected {
+                    new.language = Some(storable(e.language));
+                }
+                if !new.department_corrected {
+                    new.department = e.department.map(storable).or(new.department);
+                }
             }
             DocumentEvent::Failed(e) if e.retry_at.is_none() => new.stands(Status::Failed),
-            DocumentEvent::Failed(_) | DocumentEvent::ReprocessingRequested(_) => {
+            DocumentEvent::Failed(_)
+            | DocumentEvent::ReprocessingRequested(_)
+            | DocumentEvent::QuarantineReleased(_) => {
                 new.stands(Status::Queued);
             }
             DocumentEvent::Corrected(e) => new.corrected(recorded, e)?,
@@ -97,6 +107,8 @@ impl Entry {
             status: Status::Queued.as_str().into(),
             uploaded_at: e.uploaded_at,
             withdrawn: false,
+            department_corrected: false,
+            language_corrected: false,
             name: name.to_text(),
             metadata: words_of(&Value::Object(private.metadata)).to_text(),
             erased: false,
@@ -108,6 +120,8 @@ impl Entry {
     }
 
     fn corrected(&mut self, recorded: &RecordedEvent, e: Corrected) -> Result<(), Unfit> {
+        self.department_corrected |= e.department.is_some();
+        self.language_corrected |= e.language.is_some();
         self.department = e.department.map(storable).or(self.department.take());
         self.language = e.language.map(storable).or(self.language.take());
         if e.private.is_some() {

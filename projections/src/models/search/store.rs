@@ -41,7 +41,7 @@ pub(super) async fn load(
     let ids: Vec<Uuid> = ids.iter().copied().collect();
     let rows: Vec<Entry> = sqlx::query_as(&format!(
         "SELECT document_id, version, position, source, department, language, status, \
-         uploaded_at, withdrawn, name::text AS name, metadata::text AS metadata \
+         uploaded_at, withdrawn, department_corrected, language_corrected, name::text AS name, metadata::text AS metadata \
          FROM {schema}.search WHERE document_id = ANY($1) AND part = 0"
     ))
     .bind(ids)
@@ -146,7 +146,7 @@ fn first<'a>(entry: &'a Entry, change: &Change) -> First<'a> {
 }
 
 /// What stands beside the words, the same in all parts of a document.
-const BESIDE: [&str; 8] = [
+const BESIDE: [&str; 10] = [
     "version",
     "position",
     "source",
@@ -155,6 +155,8 @@ const BESIDE: [&str; 8] = [
     "status",
     "uploaded_at",
     "withdrawn",
+    "department_corrected",
+    "language_corrected",
 ];
 
 /// The words of name and metadata stand after those of the text, so that these keep their places
@@ -167,7 +169,8 @@ fn first_sql(schema: &str) -> String {
     format!(
         "WITH n AS (SELECT * FROM json_to_recordset($1::json) AS r (document_id uuid, \
             version bigint, position bigint, source text, department text, language text, \
-            status text, uploaded_at timestamptz, withdrawn boolean, name tsvector, \
+            status text, uploaded_at timestamptz, withdrawn boolean, \
+            department_corrected boolean, language_corrected boolean, name tsvector, \
             metadata tsvector, text tsvector, parts int, first_page int, last_page int, \
             skipped int)), \
          old AS (UPDATE {schema}.search s SET {beside}, \
