@@ -103,8 +103,10 @@ fn each_step_says_what_changed(versions: &[Value]) {
     let corrected = versions.iter().find(|v| v["type"] == "Corrected").unwrap();
     assert_eq!(corrected["actor"], "key:admin");
     let changes = corrected["changes"].as_array().unwrap();
-    assert_eq!(changes.len(), 2, "{changes:?}");
+    assert_eq!(changes.len(), 3, "{changes:?}");
     assert!(changes.contains(&json!({"field": "metadata", "old": {}, "new": {"checked": true}})));
+    let by_a_person = json!({"field": "department_corrected", "old": false, "new": true});
+    assert!(changes.contains(&by_a_person));
     assert!(versions.iter().all(|v| v["applied"] == true));
 }
 
