@@ -19,7 +19,7 @@ const GRAINY: u8 = 4;
 const SQUARES: u32 = 8;
 /// The paper of the darkest square is this many parts in 100 of that of the brightest, or the
 /// light was uneven.
-const EVEN: u32 = 80;
+const EVEN: u32 = 90;
 /// The paper's shade once light is even.
 const PAPER: u32 = 235;
 /// The surroundings that a pixel is compared with are this part of the longer side.
@@ -126,7 +126,7 @@ fn is_even(picture: &GrayImage) -> bool {
     }
     papers.sort_unstable();
     // The darkest few may be figures.
-    let darkest = papers.get(papers.len() / 8).copied().unwrap_or_default();
+    let darkest = papers.get(papers.len() / 16).copied().unwrap_or_default();
     let brightest = papers.last().copied().unwrap_or_default();
     darkest * 100 >= brightest * EVEN
 }
