@@ -14,7 +14,9 @@
 )]
 
 use async_trait::async_trait;
+use cqrs_es::DomainEvent as _;
 use kmrl_domain::event::{Extracted, Uploaded};
+use kmrl_domain::judged::Judgement;
 use kmrl_domain::private::{PrivateDigest, UploadedPrivate};
 use kmrl_domain::values::{Attempt, Blob, Priority, TextArtefact, TextRef};
 use kmrl_domain::{DocumentEvent, RecordedEvent};
@@ -181,6 +183,7 @@ fn event(position: i64) -> RecordedEvent {
             source: ["maximo", "gmail", "scan", "sharepoint"][(number % 4) as usize].into(),
             priority: Priority::Normal,
             duplicate_of: None,
+            parent: None,
             private: PrivateDigest("sha256:00".into()),
             uploaded_at: at,
         };
@@ -200,6 +203,8 @@ fn event(position: i64) -> RecordedEvent {
             language: ["en", "ml", "mixed"][(number % 3) as usize].into(),
             confidence: 0.9,
             department: (!number.is_multiple_of(5)).then(|| format!("department {}", number % 5)),
+            judgement: Judgement::default(),
+            correction_kept: false,
             findings: None,
             extracted_at: at,
         };
@@ -211,7 +216,7 @@ fn event(position: i64) -> RecordedEvent {
         aggregate_id: Uuid::from_u128(u128::from(number) + 1).to_string(),
         sequence: 2 - position % 2,
         event_type: event.name().into(),
-        event_version: "1.0".into(),
+        event_version: event.event_version(),
         payload: serde_json::to_value(&event).unwrap(),
         metadata: HashMap::new(),
         recorded_at: at,

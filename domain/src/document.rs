@@ -4,7 +4,7 @@
 
 use crate::command::DocumentCommand;
 use crate::decide::{self, Refusal};
-use crate::event::DocumentEvent;
+use crate::event::{DocumentEvent, Extracted, Reviewed};
 use crate::judged::Verdict;
 use crate::values::{Attempt, Priority, Status, TextRef};
 use cqrs_es::Aggregate;
@@ -95,6 +95,40 @@ impl Document {
     }
 }
 
+impl Document {
+    fn opens(&mut self, run: u32) {
+        self.status = Status::Queued;
+        self.current = Attempt { run, attempt: 0 };
+    }
+
+    fn extracted(&mut self, e: Extracted) {
+        self.status = Status::Processed;
+        self.settled = e.attempt;
+        if !self.language_corrected {
+            self.language = Some(e.language);
+        }
+        if !self.department_corrected {
+            self.department = e.department.or_else(|| self.department.take());
+        }
+        self.needs_review = !e.judgement.needs_review.is_empty();
+        if !e.correction_kept {
+            (self.text, self.text_corrected) = (Some(e.text.clone()), false);
+        }
+        self.extracted = Some(e.text);
+    }
+
+    fn reviewed(&mut self, e: Reviewed) {
+        self.needs_review = false;
+        self.looked_at = self.extracted.as_ref().map(|text| text.sha256.clone());
+        self.text = Some(e.text);
+        self.text_corrected = match e.verdict {
+            Verdict::Accepted => self.text_corrected,
+            Verdict::Corrected => true,
+            Verdict::Reread => false,
+        };
+    }
+}
+
 impl Aggregate for Document {
     const TYPE: &'static str = TYPE;
     type Command = DocumentCommand;
@@ -126,31 +160,8 @@ impl Aggregate for Document {
                 self.status = Status::Processing;
                 self.current = e.attempt;
             }
-            DocumentEvent::Extracted(e) => {
-                self.status = Status::Processed;
-                self.settled = e.attempt;
-                if !self.language_corrected {
-                    self.language = Some(e.language);
-                }
-                if !self.department_corrected {
-                    self.department = e.department.or_else(|| self.department.take());
-                }
-                self.needs_review = !e.judgement.needs_review.is_empty();
-                if !e.correction_kept {
-                    (self.text, self.text_corrected) = (Some(e.text.clone()), false);
-                }
-                self.extracted = Some(e.text);
-            }
-            DocumentEvent::Reviewed(e) => {
-                self.needs_review = false;
-                self.looked_at = self.extracted.as_ref().map(|text| text.sha256.clone());
-                self.text = Some(e.text);
-                self.text_corrected = match e.verdict {
-                    Verdict::Accepted => self.text_corrected,
-                    Verdict::Corrected => true,
-                    Verdict::Reread => false,
-                };
-            }
+            DocumentEvent::Extracted(e) => self.extracted(e),
+            DocumentEvent::Reviewed(e) => self.reviewed(e),
             DocumentEvent::Failed(e) => {
                 self.status = if e.retry_at.is_some() {
                     Status::Queued
@@ -159,13 +170,7 @@ impl Aggregate for Document {
                 };
                 self.settled = e.attempt;
             }
-            DocumentEvent::ReprocessingRequested(e) => {
-                self.status = Status::Queued;
-                self.current = Attempt {
-                    run: e.run,
-                    attempt: 0,
-                };
-            }
+            DocumentEvent::ReprocessingRequested(e) => self.opens(e.run),
             DocumentEvent::Corrected(e) => {
                 self.department_corrected |= e.department.is_some();
                 self.department = e.department.or_else(|| self.department.take());
@@ -203,11 +208,7 @@ impl Aggregate for Document {
             }
             DocumentEvent::QuarantineReleased(e) => {
                 self.quarantine = None;
-                self.status = Status::Queued;
-                self.current = Attempt {
-                    run: e.run,
-                    attempt: 0,
-                };
+                self.opens(e.run);
             }
         }
     }
