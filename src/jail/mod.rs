@@ -2,7 +2,7 @@
 //!
 //! Owns the kernel's side of it, for two kinds of processes: the extraction child, which needs
 //! nothing but its pipes, and programs of others (tesseract and such), which are started through
-//! [`program`]. Each protection that the kernel lacks is left out and the rest holds; [`probe`]
+//! `program`. Each protection that the kernel lacks is left out and the rest holds; `probe`
 //! finds out by trying. What the processes do is no business of this module.
 
 pub(crate) mod files;

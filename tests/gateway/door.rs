@@ -458,3 +458,46 @@ async fn a_file_that_the_inspector_does_not_get_through_is_kept_in_quarantine() 
     let objection = &document["quarantine"]["objections"][0];
     assert_eq!(objection["code"], "uninspectable", "{document}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_packed_in_a_released_archive_is_judged_by_itself() {
+    let world = World::with(&[("KMRL_APPROVER_KEY", APPROVER)]).await;
+    let gateway = world.start();
+    let archive = zipped(&[("rows.docx", &docm()), ("notes.txt", b"Brakes checked")]);
+    let sent = gateway.upload("forms.zip", archive).await;
+    let id = id_of(&sent);
+    let release = format!("{id}/quarantine/release");
+    let because = json!({"reason": "the macros number the rows"});
+    done(
+        tell(&gateway, None, &release, because).await,
+        StatusCode::ACCEPTED,
+    )
+    .await;
+    let approve = format!("{release}/approve");
+    let approved = tell(&gateway, Some(APPROVER), &approve, Value::Null).await;
+    assert!(
+        approved.status().is_success(),
+        "{:?}",
+        approved.text().await
+    );
+
+    let children = eventually("the files inside are documents", || async {
+        let list = gateway
+            .json(&format!("/api/v1/documents/?parent={id}"))
+            .await;
+        let all = list["documents"].as_array().unwrap().clone();
+        (all.len() == 2).then_some(all)
+    })
+    .await;
+    let of_name = |name: &str| {
+        let found = children.iter().find(|d| d["original_filename"] == name);
+        id_of(found.unwrap())
+    };
+    let notes = gateway.finished(&of_name("notes.txt")).await;
+    assert_eq!(notes["extracted_text"], "Brakes checked");
+    let rows = gateway
+        .json(&format!("/api/v1/documents/{}", of_name("rows.docx")))
+        .await;
+    assert_eq!(rows["quarantine_state"], "quarantined", "{rows}");
+    assert_eq!(rows["status"], "queued");
+}
