@@ -5,7 +5,8 @@
 
 use crate::source::TextError;
 use kmrl_domain::recorded::DecodeError;
-use kmrl_domain::{DocumentEvent, RecordedEvent, document};
+use kmrl_domain::values::TextRef;
+use kmrl_domain::{DocumentEvent, RecordedEvent, document, judged};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::Arc;
@@ -134,6 +135,18 @@ fn next<'a, R: Evolve + 'a>(
 /// The event belongs to a document's stream.
 pub(crate) fn is_of_document(event: &RecordedEvent) -> bool {
     event.aggregate_type == document::TYPE
+}
+
+/// The event says which text of its document stands.
+pub(crate) fn sets_text(event: &RecordedEvent) -> bool {
+    is_of_document(event) && judged::sets_text(&event.event_type, &event.payload)
+}
+
+/// The text that the event makes the one that stands; `None` also when it cannot be read.
+pub(crate) fn text_set_by(event: &RecordedEvent) -> Option<TextRef> {
+    is_of_document(event)
+        .then(|| judged::text_set_by(&event.event_type, &event.payload))
+        .flatten()
 }
 
 /// The event erases its document: what is told of the content goes.

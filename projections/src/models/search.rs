@@ -16,7 +16,6 @@ use crate::models::documents;
 use async_trait::async_trait;
 use entry::Entry;
 use kmrl_domain::RecordedEvent;
-use kmrl_domain::judged;
 use kmrl_domain::values::TextRef;
 use parts::Part;
 use sqlx::PgConnection;
@@ -42,10 +41,6 @@ fn concerns(event: &RecordedEvent) -> bool {
     fold::is_of_document(event) && !NO_CONCERN.contains(&event.event_type.as_str())
 }
 
-fn names_text(event: &RecordedEvent) -> bool {
-    fold::is_of_document(event) && judged::sets_text(&event.event_type, &event.payload)
-}
-
 /// What a batch makes of the rows.
 #[derive(Debug, Default)]
 struct Change {
@@ -64,10 +59,9 @@ fn change(events: &[RecordedEvent], prior: &BTreeMap<Uuid, Entry>, fetched: &Tex
         texts: BTreeMap::new(),
         rejected: folded.rejected,
     };
-    for event in events.iter().filter(|event| names_text(event)) {
+    for event in events {
         // What cannot be read was rejected above.
-        let text = judged::text_set_by(&event.event_type, &event.payload);
-        let (Ok(id), Some(text)) = (event.id(), text) else {
+        let (Some(text), Ok(id)) = (fold::text_set_by(event), event.id()) else {
             continue;
         };
         let before = prior.get(&id).map_or(0, |entry| entry.version);
@@ -119,10 +113,7 @@ impl Model for Search {
     }
 
     fn text_of(&self, event: &RecordedEvent) -> Option<TextRef> {
-        if !fold::is_of_document(event) {
-            return None;
-        }
-        judged::text_set_by(&event.event_type, &event.payload)
+        fold::text_set_by(event)
     }
 
     async fn apply(
@@ -206,7 +197,7 @@ mod tests {
         ];
         let named: Vec<bool> = log([document(1), kept].concat())
             .iter()
-            .map(names_text)
+            .map(|event| fold::text_set_by(event).is_some())
             .collect();
         assert_eq!(named, [false, false, true, true, false, false, false]);
     }

@@ -9,7 +9,6 @@ use crate::model::Model;
 use crate::rows::{self, row};
 use async_trait::async_trait;
 use kmrl_domain::event::{Extracted, Reviewed};
-use kmrl_domain::judged;
 use kmrl_domain::values::TextRef;
 use kmrl_domain::{DocumentEvent, RecordedEvent};
 use sqlx::PgConnection;
@@ -46,7 +45,7 @@ pub(crate) fn texts(
     texts: &batch::Texts,
 ) -> Folded<Text> {
     let mut folded = Folded::default();
-    for recorded in events.iter().filter(|event| names_text(event)) {
+    for recorded in events.iter().filter(|event| fold::sets_text(event)) {
         match text(recorded, prior, texts) {
             Ok(Some(row)) => {
                 folded.changed.insert(row.document_id, row);
@@ -94,10 +93,6 @@ fn text(
     }))
 }
 
-fn names_text(event: &RecordedEvent) -> bool {
-    fold::is_of_document(event) && judged::sets_text(&event.event_type, &event.payload)
-}
-
 /// The read model.
 pub(crate) struct Texts;
 
@@ -120,15 +115,12 @@ impl Model for Texts {
     }
 
     fn concerns(&self, event: &RecordedEvent) -> bool {
-        names_text(event) || fold::is_erasure(event)
+        fold::sets_text(event) || fold::is_erasure(event)
     }
 
     fn text_of(&self, event: &RecordedEvent) -> Option<TextRef> {
-        if !names_text(event) {
-            return None;
-        }
         // An event that cannot be read is parked when it is folded.
-        judged::text_set_by(&event.event_type, &event.payload)
+        fold::text_set_by(event)
     }
 
     async fn apply(
