@@ -74,6 +74,11 @@ pub const ACTIONS: &[&str] = &[
     "log_export",
     "dead_letters",
     "replay",
+    "issue_key",
+    "rotate_key",
+    "revoke_key",
+    "keys",
+    "live_ticket",
     "unlisted",
 ];
 
@@ -320,6 +325,9 @@ pub fn action_of_event(event_type: &str) -> String {
         "QuarantineReleaseRequested" => "request_release".into(),
         "QuarantineReleaseRejected" => "reject_release".into(),
         "QuarantineReleased" => "approve_release".into(),
+        "KeyIssued" => "issue_key".into(),
+        "KeyRotated" => "rotate_key".into(),
+        "KeyRevoked" => "revoke_key".into(),
         other => snake_case(other),
     }
 }

@@ -6,7 +6,7 @@ mod correct;
 mod destroy_quarantined;
 mod expire_retention;
 mod place_legal_hold;
-mod reason;
+pub(crate) mod reason;
 mod record_destruction;
 mod record_extraction;
 mod record_failure;

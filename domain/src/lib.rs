@@ -1,9 +1,11 @@
-//! The Document aggregate: commands, events, state, decisions and refusals.
+//! The aggregates Document and ApiKey: commands, events, state, decisions and refusals.
 //!
-//! Owns every rule about what may happen to a document, as pure synchronous functions. Time and
+//! Owns every rule about what may happen to a document and who may do it, as pure synchronous functions. Time and
 //! ids come in with the command. It must not know of databases, networks or files.
 
 pub mod access;
+pub mod api_key;
+pub mod authority;
 pub mod command;
 pub mod decide;
 pub mod document;
@@ -17,6 +19,8 @@ pub mod upcast;
 pub mod values;
 
 pub use access::{AccessRecord, AccessRecorded};
+pub use api_key::{ApiKey, ApiKeyCommand, ApiKeyEvent};
+pub use authority::{Authority, Permission, Role};
 pub use command::DocumentCommand;
 pub use decide::Refusal;
 pub use document::Document;

@@ -8,6 +8,8 @@
 use cqrs_es::DomainEvent;
 use cqrs_es::persist::SerializedEvent;
 use kmrl_domain::access::Outcome;
+use kmrl_domain::api_key::{ApiKeyEvent, Grant, KeyIssued, KeyRevoked, KeyRotated};
+use kmrl_domain::authority::{Permission, Reach, Role};
 use kmrl_domain::event::*;
 use kmrl_domain::judged::*;
 use kmrl_domain::quarantine::Objection;
@@ -250,6 +252,35 @@ fn accessed() -> AccessRecorded {
     }
 }
 
+fn samples_of_keys() -> Vec<ApiKeyEvent> {
+    vec![
+        ApiKeyEvent::KeyIssued(KeyIssued {
+            grant: Grant {
+                name: "maximo-muttom".into(),
+                owner: "Rolling stock maintenance".into(),
+                roles: vec![Role::Connector],
+                scopes: Some(vec![Permission::Upload, Permission::Read]),
+                sources: Reach::Only(vec!["maximo".into()]),
+                departments: Reach::All,
+                expires_at: Some(WHEN),
+            },
+            digest: "0".repeat(64),
+            pepper: "0123456789abcdef".into(),
+            issued_at: WHEN,
+        }),
+        ApiKeyEvent::KeyRotated(KeyRotated {
+            digest: "1".repeat(64),
+            pepper: "0123456789abcdef".into(),
+            overlap_until: WHEN,
+            rotated_at: WHEN,
+        }),
+        ApiKeyEvent::KeyRevoked(KeyRevoked {
+            reason: "the laptop was stolen".into(),
+            revoked_at: WHEN,
+        }),
+    ]
+}
+
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("goldens")
 }
@@ -274,6 +305,10 @@ fn current_events_are_written_as_their_golden_files() {
     let types: BTreeSet<_> = events.iter().map(DocumentEvent::name).collect();
     assert_eq!(types, DocumentEvent::TYPES.into_iter().collect());
     events.iter().for_each(check);
+    let keys = samples_of_keys();
+    let types: BTreeSet<_> = keys.iter().map(DomainEvent::event_type).collect();
+    assert_eq!(types, ApiKeyEvent::TYPES.map(str::to_owned).into());
+    keys.iter().for_each(check);
     check(&refused());
     check(&accessed());
 }
@@ -301,11 +336,14 @@ fn every_golden_file_is_still_read() {
             serde_json::from_value::<UploadRefused>(now).unwrap();
         } else if event_type == "AccessRecorded" {
             serde_json::from_value::<AccessRecorded>(now).unwrap();
+        } else if ApiKeyEvent::TYPES.contains(&event_type) {
+            let event: ApiKeyEvent = serde_json::from_value(now).unwrap();
+            assert_eq!(event.event_type(), event_type);
         } else {
             let event: DocumentEvent = serde_json::from_value(now).unwrap();
             assert_eq!(event.name(), event_type);
         }
         read += 1;
     }
-    assert!(read >= 25);
+    assert!(read >= 28);
 }

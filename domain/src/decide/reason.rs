@@ -4,7 +4,7 @@
 pub const MAX_REASON: usize = 1_000;
 
 /// The reason without the blanks around it; `None` when it has no letter or digit, or is too long.
-pub(super) fn given(text: &str) -> Option<String> {
+pub(crate) fn given(text: &str) -> Option<String> {
     let reason = text.trim();
     let says_something = reason.chars().any(char::is_alphanumeric);
     (says_something && reason.chars().count() <= MAX_REASON).then(|| reason.to_owned())
