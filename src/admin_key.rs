@@ -25,6 +25,14 @@ pub fn path(data_dir: &Path) -> PathBuf {
 /// # Errors
 /// When the file cannot be read or written.
 pub fn load_or_create(configured: Option<&Secret>, data_dir: &Path) -> io::Result<AdminKey> {
+    load_or_create_at(configured, &path(data_dir))
+}
+
+/// The same for another secret, kept in a file.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn load_or_create_at(configured: Option<&Secret>, path: &Path) -> io::Result<AdminKey> {
     let found = |key| AdminKey {
         key,
         generated: false,
@@ -32,21 +40,21 @@ pub fn load_or_create(configured: Option<&Secret>, data_dir: &Path) -> io::Resul
     if let Some(key) = configured {
         return Ok(found(key.clone()));
     }
-    if let Some(key) = stored(data_dir)? {
+    if let Some(key) = stored_at(path)? {
         return Ok(found(key));
     }
     let mut random = [0_u8; 32];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
     let key = format!("kmrl_{}", kmrl_domain::private::hex(&random));
-    match write_new(&path(data_dir), &key) {
+    match write_new(path, &key) {
         Ok(()) => Ok(AdminKey {
             key: Secret::new(key),
             generated: true,
         }),
         // Another role of the same data folder was faster.
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => stored(data_dir)?
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => stored_at(path)?
             .map(found)
-            .ok_or_else(|| io::Error::other("the stored administrator's key is empty")),
+            .ok_or_else(|| io::Error::other(format!("{} is empty", path.display()))),
         Err(e) => Err(e),
     }
 }
@@ -56,7 +64,11 @@ pub fn load_or_create(configured: Option<&Secret>, data_dir: &Path) -> io::Resul
 /// # Errors
 /// When there is one that cannot be read.
 pub fn stored(data_dir: &Path) -> io::Result<Option<Secret>> {
-    match std::fs::read_to_string(path(data_dir)) {
+    stored_at(&path(data_dir))
+}
+
+fn stored_at(path: &Path) -> io::Result<Option<Secret>> {
+    match std::fs::read_to_string(path) {
         Ok(text) if !text.trim().is_empty() => Ok(Some(Secret::new(text.trim().to_owned()))),
         Ok(_) => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -21,6 +21,7 @@ pub mod event_store;
 pub mod evidence;
 pub mod extraction_child;
 pub mod http;
+pub mod identity;
 pub mod jail;
 pub mod logs;
 pub mod notary;

@@ -33,17 +33,21 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    /// It was issued, and neither revoked nor has it expired.
+    #[must_use]
+    pub fn is_in_force(&self, now: OffsetDateTime) -> bool {
+        let end = self.grant.as_ref().map(|grant| grant.expires_at);
+        !self.revoked && end.is_some_and(|end| end.is_none_or(|end| end > now))
+    }
+
     /// What a secret is good for now; `None`: nothing, or not any more.
     #[must_use]
     pub fn grants(&self, now: OffsetDateTime, is_of: impl Fn(&str) -> bool) -> Option<&Grant> {
-        let grant = self.grant.as_ref()?;
-        let expired = grant.expires_at.is_some_and(|end| end <= now);
-        if self.revoked || expired {
-            return None;
-        }
         let overlaps = |(digest, until): &(String, OffsetDateTime)| *until > now && is_of(digest);
         let good = is_of(&self.digest) || self.previous.as_ref().is_some_and(overlaps);
-        good.then_some(grant)
+        self.grant
+            .as_ref()
+            .filter(|_| good && self.is_in_force(now))
     }
 }
 

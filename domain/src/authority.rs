@@ -32,7 +32,7 @@ impl Reach {
 }
 
 /// What somebody is allowed, wherever it was granted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authority {
     /// Who, as kept with events, such as `key:maximo` or `user:4711`.
     pub actor: String,

@@ -5,30 +5,32 @@
 
 use crate::batch::Texts;
 use crate::fold::Rejected;
-use crate::models::{audit, documents, search, statistics, texts, validation_errors};
+use crate::models::{api_keys, audit, documents, search, statistics, texts, validation_errors};
 use async_trait::async_trait;
 use kmrl_domain::RecordedEvent;
 use kmrl_domain::values::TextRef;
 use sqlx::PgConnection;
 
 /// The names of all projections, in the order in which they are brought up to date.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     texts::NAME,
     statistics::NAME,
     validation_errors::NAME,
     documents::NAME,
     search::NAME,
     audit::NAME,
+    api_keys::NAME,
 ];
 
 /// All read models, in the order of [`NAMES`].
-pub(crate) const MODELS: [&dyn Model; 6] = [
+pub(crate) const MODELS: [&dyn Model; 7] = [
     &texts::Texts,
     &statistics::Statistics,
     &validation_errors::ValidationErrors,
     &documents::Documents,
     &search::Search,
     &audit::Audit,
+    &api_keys::ApiKeys,
 ];
 
 /// The models that readers of documents wait for: all but those that are [apart](Model::is_apart).

@@ -1,5 +1,6 @@
 //! The read models, one a file with its tables beside it. None knows another.
 
+pub mod api_keys;
 pub mod audit;
 pub mod documents;
 mod erasure;

@@ -11,7 +11,7 @@ use kmrl_domain::judged::{DepartmentEvidence, Judgement, ReviewReason, Verdict};
 use kmrl_domain::private::{CorrectedPrivate, PrivateDigest, UploadedPrivate};
 use kmrl_domain::quarantine::Objection;
 use kmrl_domain::values::{Attempt, Blob, FailureReason, Priority, TextRef};
-use kmrl_domain::{DocumentEvent, RecordedEvent, intake};
+use kmrl_domain::{DocumentEvent, RecordedEvent, api_key, intake};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -391,4 +391,30 @@ pub(crate) fn accessed(position: i64, records: usize) -> RecordedEvent {
         payload,
         None,
     )
+}
+
+/// A key that was issued, rotated and revoked, as the whole log.
+pub(crate) fn key_events() -> Vec<RecordedEvent> {
+    let at = "2026-01-02T03:04:05Z";
+    let payloads = [
+        json!({
+            "type": "KeyIssued", "digest": "00", "pepper": "p", "issued_at": at,
+            "grant": {
+                "name": "maximo", "owner": "IT", "roles": ["connector"], "scopes": null,
+                "sources": {"only": ["maximo"]}, "departments": "all", "expires_at": null,
+            },
+        }),
+        json!({
+            "type": "KeyRotated", "digest": "11", "pepper": "p", "overlap_until": at,
+            "rotated_at": at,
+        }),
+        json!({"type": "KeyRevoked", "reason": "lost", "revoked_at": at}),
+    ];
+    (1..)
+        .zip(payloads)
+        .map(|(n, payload)| {
+            let name = payload["type"].as_str().unwrap().to_owned();
+            recorded(n, api_key::TYPE, 9, n, &name, payload, None)
+        })
+        .collect()
 }

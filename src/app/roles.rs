@@ -13,6 +13,7 @@ use crate::http::live::LiveHub;
 use crate::http::metrics::Metrics;
 use crate::http::router;
 use crate::http::state::{ApiState, Parts as ApiParts};
+use crate::identity::{ApiKeys, Identity, Tickets, Tokens, load_pepper};
 use crate::notary::{LogTree, Notary};
 use crate::ports::{JailProbe, Scanner};
 use crate::relay::{Relay, RelaySettings};
@@ -135,6 +136,22 @@ pub(super) fn scanner(settings: &Settings) -> Option<Arc<dyn Scanner>> {
     Some(Arc::new(Clamd::new(address, clamd.within, clamd.max_bytes)))
 }
 
+fn identity(parts: &Parts, key: &Secret) -> Result<Identity, AppError> {
+    let settings = &parts.settings;
+    let pepper = load_pepper(settings.identity.pepper.as_ref(), &settings.data_dir)
+        .map_err(start("reading what keys are hashed with"))?;
+    let (clock, ids) = (parts.clock.clone(), parts.ids.clone());
+    let tokens = Tokens::new(settings.identity.tokens.clone())
+        .map_err(start("preparing the check of users' tokens"))?;
+    Ok(Identity::new(
+        key.clone(),
+        settings.approver_key.clone(),
+        ApiKeys::new(parts.store.clone(), pepper, clock, ids.clone()),
+        tokens,
+        Tickets::new(parts.pool.clone(), ids),
+    ))
+}
+
 pub(super) async fn serve(
     parts: &Parts,
     roles: &[Role],
@@ -162,7 +179,7 @@ pub(super) async fn serve(
         commands: parts.commands.clone(),
         access: parts.access.clone(),
         log: log.clone(),
-        read: read.clone(),
+        everything: read.clone(),
         tree: LogTree::new(parts.pool.clone()),
         evidence: Evidence {
             pool: parts.pool.clone(),
@@ -191,8 +208,8 @@ pub(super) async fn serve(
                 .collect(),
         }),
         metrics: Arc::new(Metrics::default()),
-        key: key.clone(),
-        approver: parts.settings.approver_key.clone(),
+        identity: identity(parts, key)?,
+        origins: parts.settings.http.allowed_origins.clone(),
         upload: parts.settings.upload.clone(),
         door,
         min_position_wait: parts.settings.http.min_position_wait,

@@ -4,6 +4,7 @@
 
 mod door;
 mod flags;
+mod identity;
 mod judging;
 mod reader;
 mod recognition;
@@ -14,6 +15,7 @@ mod table;
 
 pub use door::{ClamdPlace, ClamdSettings, DoorSettings, Policies, Policy};
 pub use flags::SettingFlags;
+pub use identity::{IdentitySettings, TokenSettings};
 pub use judging::JudgingSettings;
 pub use reader::{ConfigError, Origin, Reader};
 pub use recognition::RecognitionSettings;
@@ -37,6 +39,8 @@ pub struct Settings {
     pub api_key: Option<Secret>,
     /// A second person's key, to approve erasures with.
     pub approver_key: Option<Secret>,
+    /// Issued keys, and tokens of users.
+    pub identity: IdentitySettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
     /// NATS.
@@ -81,6 +85,7 @@ impl Settings {
             data_dir,
             api_key: sections::api_key(&mut r),
             approver_key: sections::approver_key(&mut r),
+            identity: identity::identity(&mut r),
             database: sections::database(&mut r),
             nats: sections::nats(&mut r),
             s3: sections::s3(&mut r),
@@ -165,6 +170,8 @@ mod tests {
                 ("KMRL_DOOR_TYPES", "pdf,.exe"),
                 ("KMRL_DOOR_MAX_BYTES", "txt"),
                 ("KMRL_CLAMD_ADDRESS", "127.0.0.1"),
+                ("KMRL_JWT_SECRET", "tooshort"),
+                ("KMRL_JWT_JWKS_URL", "http://sso.example/keys"),
             ],
         )
         .unwrap_err()
@@ -184,6 +191,9 @@ mod tests {
             "KMRL_DOOR_TYPES",
             "KMRL_DOOR_MAX_BYTES",
             "KMRL_CLAMD_ADDRESS",
+            "KMRL_JWT_SECRET",
+            "KMRL_JWT_JWKS_URL",
+            "KMRL_JWT_ISSUER",
         ] {
             assert!(error.contains(part), "{part} is not in:\n{error}");
         }

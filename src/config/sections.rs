@@ -99,6 +99,8 @@ pub struct HttpSettings {
     pub min_position_wait: Duration,
     /// Time to finish at shutdown.
     pub shutdown_grace: Duration,
+    /// Origins whose pages may open connections, beside our own.
+    pub allowed_origins: Vec<String>,
 }
 
 /// Signed checkpoints of the event log.
@@ -271,7 +273,27 @@ pub(super) fn http(r: &mut Reader) -> HttpSettings {
         listen: r.required("listen", SocketAddr::from(([127, 0, 0, 1], 8080))),
         min_position_wait: seconds(r, "http.min_position_wait"),
         shutdown_grace: seconds(r, "http.shutdown_grace"),
+        allowed_origins: origins(r),
     }
+}
+
+fn origins(r: &mut Reader) -> Vec<String> {
+    let text: String = r.optional("http.allowed_origins").unwrap_or_default();
+    let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
+    let origins: Vec<String> = words.map(str::to_owned).collect();
+    let is_origin = |origin: &String| {
+        let rest = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '*', '@', '?', '#']))
+    };
+    if !origins.iter().all(is_origin) {
+        r.error(
+            "http.allowed_origins",
+            "must be such as `https://portal.example,https://portal.example:8443`",
+        );
+    }
+    origins
 }
 
 pub(super) fn notary(r: &mut Reader, data_dir: &Path) -> NotarySettings {

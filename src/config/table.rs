@@ -75,6 +75,58 @@ pub const SETTINGS: &[Setting] = &[
         "A second person's key, at least 16 characters and another than the administrator's: what one of them requests to be erased, the other approves. Absent: only what retention requested can be erased.",
     ),
     secret(
+        "keys.pepper",
+        "KMRL_KEYS_PEPPER",
+        "What the secrets of issued API keys are hashed with (HMAC-SHA256), at least 32 bytes; the same for every process of a gateway. Generated and stored with mode 0600 when absent. With another one no issued key is good.",
+    ),
+    secret(
+        "jwt.secret",
+        "KMRL_JWT_SECRET",
+        "Shared secret of users' tokens signed with HS256, at least 32 bytes. Absent: such tokens are refused.",
+    ),
+    plain(
+        "jwt.issuer",
+        "KMRL_JWT_ISSUER",
+        "",
+        "Who issues users' tokens, as in `iss`. Without `jwt.secret` its keys are fetched as OpenID Connect Discovery says.",
+    ),
+    plain(
+        "jwt.audience",
+        "KMRL_JWT_AUDIENCE",
+        "",
+        "Whom users' tokens are for, as in `aud`. Needed where an issuer's keys are used.",
+    ),
+    plain(
+        "jwt.jwks_url",
+        "KMRL_JWT_JWKS_URL",
+        "",
+        "Where the issuer's keys are (JWKS), where discovery does not tell it, or beside `jwt.secret`.",
+    ),
+    plain(
+        "jwt.leeway",
+        "KMRL_JWT_LEEWAY",
+        "30",
+        "Seconds by which the issuer's clock and ours may differ, 0 to 300.",
+    ),
+    plain(
+        "jwt.roles_claim",
+        "KMRL_JWT_ROLES_CLAIM",
+        "roles",
+        "Claim with the user's roles (connector, reader, officer, auditor, administrator), with dots between names, such as `realm_access.roles`; other words in it are passed over.",
+    ),
+    plain(
+        "jwt.departments_claim",
+        "KMRL_JWT_DEPARTMENTS_CLAIM",
+        "departments",
+        "Claim with the departments whose documents the user sees; `*` is all.",
+    ),
+    plain(
+        "jwt.all_departments",
+        "KMRL_JWT_ALL_DEPARTMENTS",
+        "false",
+        "Whether a token without that claim is good for all departments. Auditors and administrators see all of them then in any case.",
+    ),
+    secret(
         "database_url",
         "DATABASE_URL",
         "PostgreSQL 14 or newer. Absent: `up` starts its own.",
@@ -395,6 +447,12 @@ pub const SETTINGS: &[Setting] = &[
         "KMRL_HTTP_SHUTDOWN_GRACE",
         "30",
         "Seconds that requests and jobs have to finish at shutdown.",
+    ),
+    plain(
+        "http.allowed_origins",
+        "KMRL_HTTP_ALLOWED_ORIGINS",
+        "",
+        "Origins whose web pages may open live connections, separated by commas, such as `https://portal.example`. Pages of the gateway's own origin always may; programs that send no Origin are not concerned.",
     ),
     plain(
         "notary.every",

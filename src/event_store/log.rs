@@ -131,6 +131,22 @@ impl EventLog {
         .await
     }
 
+    /// Who did what a document begins with, as kept with the event; `None` when there is no such document.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn actor_of_first(&self, document_id: Uuid) -> Result<Option<String>, LogError> {
+        let actor: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT metadata->>'actor' FROM events \
+             WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = 1",
+        )
+        .bind(kmrl_domain::document::TYPE)
+        .bind(document_id.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(actor.flatten())
+    }
+
     /// At most `limit` events after a position: the very next ones, without a gap.
     ///
     /// # Errors

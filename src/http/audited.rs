@@ -4,10 +4,10 @@
 //! too. Handlers say by response extensions what they showed ([`Touched`]) or did ([`Deeds`]).
 //! Fails closed: what cannot be recorded is not answered.
 
-use super::actions::action;
-use super::auth::Principal;
+use super::auth::{Principal, Withheld};
 use super::context::RequestContext;
 use super::problem::{Problem, ProblemType};
+use super::rules::action;
 use super::state::ApiState;
 use crate::audit::RecordError;
 use crate::commands::Executed;
@@ -213,12 +213,16 @@ impl Asked {
             self.parameters.insert("credential".into(), word);
         }
         let status = response.status();
+        let outcome = match extensions.get::<Withheld>() {
+            Some(Withheld) => Outcome::Denied,
+            None => outcome(status),
+        };
         let base = AccessRecord {
             document_id: self.document_id,
             status: Some(status.as_u16()),
             reason: self.parameters.remove("reason"),
             parameters: self.parameters,
-            ..record(&self.context, principal, self.action, outcome(status), at)
+            ..record(&self.context, principal, self.action, outcome, at)
         };
         if let Some(Deeds(deeds)) = extensions.get::<Deeds>() {
             return deeds.iter().map(|deed| deed.record(base.clone())).collect();
@@ -261,7 +265,7 @@ pub(super) fn record(
 ) -> AccessRecord {
     let actor = principal.map_or("anonymous", |p| &p.actor);
     AccessRecord {
-        key_id: principal.map(|p| p.key_id.clone()),
+        key_id: principal.and_then(|p| p.key_id.clone()),
         request_id: Some(context.request_id.clone()),
         correlation_id: Some(context.correlation_id.clone()),
         traceparent: Some(context.traceparent.clone()),

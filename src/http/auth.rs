@@ -1,65 +1,96 @@
-//! Who is asking: the administrator's key or the second person's, in `X-API-Key` or as a bearer token.
+//! The one gate: who is asking, and whether the policy lets them.
+//!
+//! A credential comes in `X-API-Key`, as a bearer token, or, where browsers can send no header (WebSocket and
+//! server-sent events), as a one-use ticket in the query. Which permission a route needs stands in
+//! [`super::rules`]; what is seen of a document that a path names is asked of the policy here, for
+//! all such paths at once.
 
 use super::problem::{Problem, ProblemType};
+use super::rules;
 use super::state::ApiState;
-use crate::config::Secret;
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderMap;
+pub use crate::identity::Principal;
+use crate::identity::Unproved;
+use axum::RequestExt;
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use axum::middleware::Next;
-use axum::response::Response;
-use sha2::{Digest, Sha256};
+use axum::response::{IntoResponse, Response};
+use kmrl_domain::authority::{Permission, Target, Visibility};
+use uuid::Uuid;
 
-/// Whoever proved to hold a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// Who, as kept with events.
-    pub actor: String,
-    /// Which key.
-    pub key_id: String,
-    /// Name shown as uploader.
-    pub name: String,
-}
+/// Paths of documents, where `{id}` is one.
+const OF_A_DOCUMENT: [&str; 2] = ["/api/v1/documents/{id}", "/ws/documents/{id}"];
+/// Paths that a ticket opens.
+const LIVE: [&str; 4] = [
+    "/ws",
+    "/ws/{user_id}",
+    "/ws/documents/{id}",
+    "/api/v1/events/stream",
+];
+const TICKET: &str = "ticket";
 
-impl Principal {
-    fn of(key: &str) -> Self {
-        Self {
-            actor: format!("key:{key}"),
-            key_id: key.into(),
-            name: key.into(),
-        }
-    }
-}
+/// Marks an answer that withholds a document which may well exist.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Withheld;
 
-/// Lets a request pass when it brings a key, and remembers who asked.
-pub async fn require_key(
+/// Lets a request pass when its credential is good and the policy allows it, and remembers who
+/// asked.
+pub async fn admit(
     State(state): State<ApiState>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let given = given_key(request.headers());
-    let holds = |key: &Secret| given.is_some_and(|given| same(given, key.reveal()));
-    let (admin, approver) = (
-        holds(&state.key),
-        state.approver.as_ref().is_some_and(holds),
-    );
-    let principal = match (admin, approver) {
-        (true, _) => Principal::of("admin"),
-        (false, true) => Principal::of("approver"),
-        (false, false) => {
-            return Err(Problem::new(ProblemType::Unauthorized)
-                .detail("send the key in X-API-Key or as Authorization: Bearer"));
+    let principal = prove(&state, &mut request).await?;
+    let mut response = match allowed(&state, &principal, &mut request).await {
+        Ok(()) => {
+            request.extensions_mut().insert(principal.clone());
+            next.run(request).await
+        }
+        Err(problem) => {
+            let withholds = problem.kind() == ProblemType::DocumentNotFound;
+            let mut response = problem.into_response();
+            if withholds {
+                response.extensions_mut().insert(Withheld);
+            }
+            response
         }
     };
-    request.extensions_mut().insert(principal.clone());
-    let mut response = next.run(request).await;
     // For the record of the access, which is made outside of this.
     response.extensions_mut().insert(principal);
     Ok(response)
 }
 
-fn given_key(headers: &HeaderMap) -> Option<&str> {
+async fn prove(state: &ApiState, request: &mut Request) -> Result<Principal, Problem> {
+    let proved = match (given(request.headers()), route(request)) {
+        (Some(credential), _) => state.identity.prove(credential).await,
+        (None, route) if LIVE.contains(&route) => match take_ticket(request) {
+            Some(ticket) => state.identity.redeem(&ticket).await,
+            None => Err(Unproved::NotGood),
+        },
+        (None, _) => Err(Unproved::NotGood),
+    };
+    proved.map_err(|unproved| match unproved {
+        Unproved::NotGood => Problem::new(ProblemType::Unauthorized)
+            .detail("send a key in X-API-Key, or a key or token as Authorization: Bearer"),
+        Unproved::Unavailable(source) => {
+            tracing::warn!(
+                error = &*source as &dyn std::error::Error,
+                "a credential cannot be checked"
+            );
+            Problem::new(ProblemType::Unavailable)
+        }
+    })
+}
+
+fn route(request: &Request) -> &str {
+    let matched = request.extensions().get::<MatchedPath>();
+    matched.map_or("", MatchedPath::as_str)
+}
+
+/// The credential of the headers.
+pub(super) fn given(headers: &HeaderMap) -> Option<&str> {
     let api_key = headers.get("x-api-key").and_then(|v| v.to_str().ok());
     api_key.or_else(|| {
         let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
@@ -68,13 +99,80 @@ fn given_key(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Compares digests, all bytes of them, so that time tells nothing of the key.
-fn same(given: &str, key: &str) -> bool {
-    let (a, b) = (Sha256::digest(given), Sha256::digest(key));
-    a.iter()
-        .zip(b.iter())
-        .fold(0, |diff, (x, y)| diff | (x ^ y))
-        == 0
+/// Takes the ticket out of the query: it is no parameter of what follows.
+fn take_ticket(request: &mut Request) -> Option<String> {
+    let uri = request.uri().clone();
+    let is_ticket = |pair: &&str| pair.split('=').next() == Some(TICKET);
+    let pairs: Vec<&str> = uri.query()?.split('&').collect();
+    let ticket = pairs.iter().find(|pair| is_ticket(pair))?;
+    let ticket = ticket.split_once('=')?.1.to_owned();
+    let others: Vec<&str> = pairs.into_iter().filter(|pair| !is_ticket(pair)).collect();
+    let path = uri.path();
+    let rest = match others.as_slice() {
+        [] => path.to_owned(),
+        others => format!("{path}?{}", others.join("&")),
+    };
+    *request.uri_mut() = rest.parse::<Uri>().ok()?;
+    Some(ticket)
+}
+
+/// Asks the policy for the route, and for the document that its path names.
+async fn allowed(
+    state: &ApiState,
+    principal: &Principal,
+    request: &mut Request,
+) -> Result<(), Problem> {
+    let forbidden = || Problem::new(ProblemType::Forbidden);
+    let rule = rules::of(request.method(), route(request)).ok_or_else(forbidden)?;
+    if !principal.authority.permits(rule.needs, Target::Anything) {
+        return Err(forbidden().detail(format!("this needs the permission `{}`", rule.needs)));
+    }
+    let of_document = OF_A_DOCUMENT
+        .iter()
+        .any(|start| route(request).starts_with(start));
+    if !of_document {
+        return Ok(());
+    }
+    let parameters = request.extract_parts::<RawPathParams>().await;
+    let id = parameters.ok().and_then(|parameters| {
+        let (_, value) = parameters.iter().find(|(name, _)| *name == "id")?;
+        Uuid::try_parse(value).ok()
+    });
+    match id {
+        Some(id) => sees(state, principal, rule.needs, id).await,
+        // No id: the handler says so.
+        None => Ok(()),
+    }
+}
+
+/// A document that the policy does not show is answered as one that is not there.
+///
+/// # Errors
+/// When it is not shown, or it cannot be told.
+pub(super) async fn sees(
+    state: &ApiState,
+    principal: &Principal,
+    needs: Permission,
+    id: Uuid,
+) -> Result<(), Problem> {
+    if principal.authority.visibility() == Visibility::All {
+        return Ok(());
+    }
+    let not_found = || Problem::new(ProblemType::DocumentNotFound);
+    let (department, uploader) = match state.everything.belonging(&[id]).await?.pop() {
+        Some(belonging) => (belonging.department, belonging.uploader),
+        // Too new to be read: only its log can tell.
+        None => {
+            let uploader = state.log.actor_of_first(id).await?;
+            (None, uploader.ok_or_else(not_found)?)
+        }
+    };
+    let target = Target::Document {
+        department: department.as_deref(),
+        uploader: &uploader,
+    };
+    let permitted = principal.authority.permits(needs, target);
+    permitted.then_some(()).ok_or_else(not_found)
 }
 
 impl<S: Sync> FromRequestParts<S> for Principal {
@@ -89,25 +187,39 @@ impl<S: Sync> FromRequestParts<S> for Principal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use axum::http::HeaderValue;
 
     #[test]
-    fn both_headers_carry_the_key() {
+    fn both_headers_carry_the_credential() {
         let mut headers = HeaderMap::new();
-        assert_eq!(given_key(&headers), None);
+        assert_eq!(given(&headers), None);
         headers.insert(AUTHORIZATION, HeaderValue::from_static("bearer abc"));
-        assert_eq!(given_key(&headers), Some("abc"));
+        assert_eq!(given(&headers), Some("abc"));
         headers.insert("x-api-key", HeaderValue::from_static("xyz"));
-        assert_eq!(given_key(&headers), Some("xyz"));
+        assert_eq!(given(&headers), Some("xyz"));
         headers.clear();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic abc"));
-        assert_eq!(given_key(&headers), None);
+        assert_eq!(given(&headers), None);
     }
 
     #[test]
-    fn only_the_same_key_is_the_same() {
-        assert!(same("0123456789abcdef", "0123456789abcdef"));
-        assert!(!same("0123456789abcdee", "0123456789abcdef"));
-        assert!(!same("", "0123456789abcdef"));
+    fn a_ticket_is_taken_out_of_the_query() {
+        for (query, ticket, rest) in [
+            ("?ticket=t", Some("t"), "/ws"),
+            (
+                "?after=1&ticket=t&source=scan",
+                Some("t"),
+                "/ws?after=1&source=scan",
+            ),
+            ("?after=1", None, "/ws?after=1"),
+            ("?tickets=t", None, "/ws?tickets=t"),
+            ("", None, "/ws"),
+        ] {
+            let uri = format!("/ws{query}");
+            let mut request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+            assert_eq!(take_ticket(&mut request).as_deref(), ticket, "{query}");
+            assert_eq!(request.uri(), rest);
+        }
     }
 }

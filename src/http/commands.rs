@@ -1,6 +1,7 @@
 //! `POST /api/v1/commands`: many commands of people as one batch, each answered for itself.
 
 use super::audited::{Deed, Deeds};
+use super::auth::sees;
 use super::context::Caller;
 use super::documents::{
     Changed, CorrectRequest, ReprocessRequest, ReviewRequest, WithdrawRequest, parse_id,
@@ -13,6 +14,7 @@ use crate::commands::{CommandOptions, Executed};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use kmrl_domain::Permission;
 use kmrl_domain::{DocumentCommand, PrivatePart};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -122,6 +124,7 @@ async fn execute(state: &ApiState, caller: &Caller, value: Value) -> Result<Exec
     let text = value.to_string();
     let command: BatchCommand = form(value)?;
     let id = parse_id(&command.document_id)?;
+    sees(state, &caller.principal, Permission::Change, id).await?;
     let key = command.idempotency_key.as_deref();
     let key = key.map(idempotency::check).transpose()?;
     let (decision, private, read) = match command.kind.as_str() {

@@ -131,7 +131,7 @@ impl Caller {
     pub fn metadata(&self) -> CommandMetadata {
         CommandMetadata {
             actor: self.principal.actor.clone(),
-            key_id: Some(self.principal.key_id.clone()),
+            key_id: self.principal.key_id.clone(),
             request_id: Some(self.context.request_id.clone()),
             correlation_id: self.context.correlation_id.clone(),
             causation_id: None,

@@ -3,6 +3,7 @@
 use super::audited::Touched;
 use super::problem::{Problem, ProblemBody, ProblemType};
 use super::query::{Query, within};
+use super::seen::Seen;
 use super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
@@ -69,6 +70,7 @@ struct Erasure {
 )]
 pub(super) async fn erasures(
     State(state): State<ApiState>,
+    Seen(read): Seen,
     Query(query): Query<ErasuresQuery>,
 ) -> Result<Response, Problem> {
     let limit = within("limit", query.limit, 100, 1..=500)?;
@@ -77,8 +79,8 @@ pub(super) async fn erasures(
         let what = format!("`state` is one of {}", STATES.join(", "));
         return Err(Problem::new(ProblemType::InvalidParameter).detail(what));
     }
-    let at = state.read.visible_position().await?;
-    let rows = state.read.erasures(wanted, limit, query.before).await?;
+    let at = state.everything.visible_position().await?;
+    let rows = read.erasures(wanted, limit, query.before).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|n| n == limit);
     Ok(Touched::many(rows.len(), at).with(Json(Erasures {
         next_before: rows.last().filter(|_| full).map(|r| r.position),

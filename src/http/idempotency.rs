@@ -48,7 +48,7 @@ pub fn of(principal: &Principal, key: String, parts: &[&str]) -> Idempotency {
         hasher.update(part);
     }
     Idempotency {
-        key: format!("http:{}:{key}", principal.key_id),
+        key: format!("http:{}:{key}", principal.scope()),
         fingerprint: hasher.finalize().into(),
     }
 }
@@ -59,11 +59,7 @@ mod tests {
 
     #[test]
     fn fingerprints_tell_parts_apart() {
-        let principal = Principal {
-            actor: "a".into(),
-            key_id: "k".into(),
-            name: "n".into(),
-        };
+        let principal = Principal::of_settings("k", kmrl_domain::Role::Reader);
         let of = |parts: &[&str]| of(&principal, "x".into(), parts).fingerprint;
         assert_eq!(of(&["ab", "c"]), of(&["ab", "c"]));
         assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));

@@ -119,7 +119,7 @@ pub(super) async fn metrics(
         );
         line(&mut out, "kmrl_log_head_position", head);
     }
-    if let Ok(visible) = state.read.visible_position().await {
+    if let Ok(visible) = state.everything.visible_position().await {
         family(
             &mut out,
             "kmrl_log_visible_position",
@@ -128,7 +128,7 @@ pub(super) async fn metrics(
         );
         line(&mut out, "kmrl_log_visible_position", visible);
     }
-    if let Ok(statistics) = state.read.statistics().await {
+    if let Ok(statistics) = state.everything.statistics().await {
         family(&mut out, "kmrl_documents", "gauge", "Documents by status.");
         for (status, n) in statistics.by_status {
             line(

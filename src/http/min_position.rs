@@ -19,7 +19,7 @@ pub async fn wait(state: &ApiState, position: Option<i64>) -> Result<(), Problem
     let deadline = tokio::time::Instant::now() + state.min_position_wait;
     loop {
         projected.mark_unchanged();
-        let visible = state.read.visible_position().await?;
+        let visible = state.everything.visible_position().await?;
         if visible >= position {
             return Ok(());
         }

@@ -2,7 +2,6 @@
 //!
 //! Turns requests into commands and questions, and errors into problems. Decides nothing itself.
 
-mod actions;
 pub mod asyncapi;
 mod audit;
 mod audited;
@@ -21,17 +20,22 @@ pub mod health;
 mod idempotency;
 pub mod jail;
 mod json;
+mod keys;
 pub mod live;
 mod log;
 pub mod metrics;
 mod min_position;
 pub mod openapi;
+mod origin;
 mod position;
 pub mod problem;
 mod query;
 mod range;
 pub mod router;
+mod rules;
 mod search;
+mod seen;
 pub mod state;
 mod status;
 mod websocket_info;
+mod websocket_ticket;

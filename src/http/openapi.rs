@@ -2,7 +2,7 @@
 
 use super::router;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, OpenApi};
+use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 
 #[derive(utoipa::OpenApi)]
@@ -20,6 +20,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "log", description = "Proofs that the log was not changed"),
         (name = "operations", description = "What waits for somebody"),
         (name = "audit", description = "Who did, saw or tried what"),
+        (name = "keys", description = "API keys"),
         (name = "live", description = "Live updates over WebSocket"),
         (name = "health", description = "How the gateway is"),
     ),
@@ -42,6 +43,23 @@ impl Modify for Schemes {
 /// What stands in the document besides the routes.
 pub(super) fn base() -> OpenApi {
     Base::openapi()
+}
+
+/// Every route behind the gate may answer that it does not let the request through.
+pub(super) fn behind_the_gate(mut api: OpenApi) -> OpenApi {
+    for item in api.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody")));
+            let forbidden = ResponseBuilder::new()
+                .description("The credential does not allow it")
+                .content("application/problem+json", problem.build())
+                .build();
+            let responses = &mut operation.responses.responses;
+            responses.entry("403".into()).or_insert(forbidden.into());
+        }
+    }
+    api
 }
 
 /// The whole document.

@@ -99,6 +99,14 @@ problems! {
     CommandRefused = 409 "command-refused" "The document's state forbids it";
     Conflict = 409 "conflict" "The document kept changing";
     Unauthorized = 401 "unauthorized" "A valid key is needed";
+    Forbidden = 403 "forbidden" "The credential does not allow it";
+    SourceNotAllowed = 403 "source-not-allowed" "The credential does not allow documents of this source";
+    NotOneself = 403 "not-oneself" "The path names somebody else";
+    OriginNotAllowed = 403 "origin-not-allowed" "Pages of this origin may not open connections";
+    KeyInvalid = 422 "key-invalid" "The key's values cannot be used";
+    KeyNameTaken = 409 "key-name-taken" "Another key has or had the name";
+    KeyOver = 409 "key-over" "The key was revoked or has expired";
+    KeyNotFound = 404 "key-not-found" "There is no such key";
     NotFound = 404 "not-found" "There is nothing at this path";
     DocumentNotFound = 404 "document-not-found" "There is no such document";
     DeadLetterNotFound = 404 "dead-letter-not-found" "There is no such dead letter";

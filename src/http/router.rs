@@ -1,13 +1,13 @@
 //! All routes and the layers around them.
 
 use super::audited::audited;
-use super::auth::require_key;
+use super::auth::admit;
 use super::context::trace_request;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use super::{
-    asyncapi, audit, commands, dead_letters, documents, erasures, events, health, live, log,
-    metrics, openapi, search, status, websocket_info,
+    asyncapi, audit, commands, dead_letters, documents, erasures, events, health, keys, live, log,
+    metrics, openapi, search, status, websocket_info, websocket_ticket,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};
@@ -27,7 +27,7 @@ struct Split {
     guarded: Router<ApiState>,
 }
 
-fn split() -> (Split, OpenApi) {
+fn split() -> (Split, OpenApi, OpenApi) {
     let (open, open_api) = OpenApiRouter::with_openapi(openapi::base())
         .merge(health::open_routes())
         .merge(log::open_routes())
@@ -40,6 +40,7 @@ fn split() -> (Split, OpenApi) {
         .merge(live::routes())
         .merge(log::routes())
         .merge(health::routes())
+        .merge(keys::routes())
         .routes(routes!(search::search))
         .routes(routes!(commands::commands))
         .routes(routes!(events::events))
@@ -49,14 +50,22 @@ fn split() -> (Split, OpenApi) {
         .routes(routes!(status::status))
         .routes(routes!(metrics::metrics))
         .routes(routes!(websocket_info::websocket_info))
+        .routes(routes!(websocket_ticket::websocket_ticket))
         .split_for_parts();
-    (Split { open, guarded }, open_api.merge_from(guarded_api))
+    let guarded_api = openapi::behind_the_gate(guarded_api);
+    (Split { open, guarded }, open_api, guarded_api)
 }
 
 /// All routes without state, and the document.
 pub(super) fn routes() -> (Router<ApiState>, OpenApi) {
-    let (split, api) = split();
-    (split.open.merge(split.guarded), api)
+    let (split, open, guarded) = split();
+    (split.open.merge(split.guarded), open.merge_from(guarded))
+}
+
+/// The document of the routes that ask for a credential.
+#[cfg(test)]
+pub(super) fn guarded_document() -> OpenApi {
+    split().2
 }
 
 /// The document of this API
@@ -68,7 +77,7 @@ async fn openapi_json() -> Json<OpenApi> {
 /// The whole API.
 pub fn router(state: ApiState) -> Router {
     let guarded = guarded(&state);
-    let (Split { open, .. }, _) = split();
+    let (Split { open, .. }, ..) = split();
     let guarded = guarded.route_layer(from_fn_with_state(state.clone(), audited));
     let docs = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
     finish(open.merge(guarded).merge(docs), state)
@@ -82,8 +91,8 @@ pub fn unrecorded_router(state: ApiState) -> Router {
 }
 
 fn guarded(state: &ApiState) -> Router<ApiState> {
-    let (Split { guarded, .. }, _) = split();
-    guarded.route_layer(from_fn_with_state(state.clone(), require_key))
+    let (Split { guarded, .. }, ..) = split();
+    guarded.route_layer(from_fn_with_state(state.clone(), admit))
 }
 
 /// Health and metrics only, for processes without the api role.
@@ -92,7 +101,7 @@ pub fn health_router(state: ApiState) -> Router {
     let (guarded, _) = health::routes()
         .routes(routes!(metrics::metrics))
         .split_for_parts();
-    let guarded = guarded.route_layer(from_fn_with_state(state.clone(), require_key));
+    let guarded = guarded.route_layer(from_fn_with_state(state.clone(), admit));
     finish(open.merge(guarded), state)
 }
 

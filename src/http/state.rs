@@ -5,11 +5,12 @@ use super::live::LiveHub;
 use super::metrics::Metrics;
 use crate::audit::AccessRecorder;
 use crate::commands::Commands;
-use crate::config::{Secret, UploadSettings};
+use crate::config::UploadSettings;
 use crate::dead_letters::DeadLetters;
 use crate::door::Door;
 use crate::event_store::EventLog;
 use crate::evidence::Evidence;
+use crate::identity::Identity;
 use crate::notary::LogTree;
 use crate::ports::{BlobStore, Clock, Ids};
 use crate::removal::Removals;
@@ -32,8 +33,9 @@ pub struct Parts {
     pub access: AccessRecorder,
     /// Reads the log.
     pub log: EventLog,
-    /// Reads the read models.
-    pub read: ReadModel,
+    /// The read models whole: for what shows nothing of documents, and for what was asked of the policy
+    /// before. Handlers take [`super::seen::Seen`].
+    pub everything: ReadModel,
     /// Proofs of the log.
     pub tree: LogTree,
     /// Makes evidence packs.
@@ -52,16 +54,16 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// New ids and salts.
     pub ids: Arc<dyn Ids>,
+    /// Origins whose pages may open connections.
+    pub origins: Vec<String>,
     /// Live subscribers.
     pub live: LiveHub,
     /// Probes of everything.
     pub health: Arc<Health>,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// The administrator's key.
-    pub key: Secret,
-    /// A second person's key.
-    pub approver: Option<Secret>,
+    /// Who is asking.
+    pub identity: Identity,
     /// What may be uploaded.
     pub upload: UploadSettings,
     /// Whether a file is let in.

@@ -3,6 +3,7 @@
 use super::health::HealthReport;
 use super::live::Connections;
 use super::problem::{Problem, ProblemBody};
+use super::seen::Seen;
 use super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
@@ -36,8 +37,11 @@ pub(super) struct SystemStatus {
         (status = 503, description = "A part of the gateway does not answer", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn status(State(state): State<ApiState>) -> Result<Json<SystemStatus>, Problem> {
-    let statistics = state.read.statistics().await?;
+pub(super) async fn status(
+    State(state): State<ApiState>,
+    Seen(read): Seen,
+) -> Result<Json<SystemStatus>, Problem> {
+    let statistics = read.statistics().await?;
     let of = |status: &str| statistics.by_status.get(status).copied().unwrap_or(0);
     Ok(Json(SystemStatus {
         documents: statistics.total,

@@ -37,6 +37,7 @@ row! {
         file_size: i64 => "bigint",
         uploaded_at: OffsetDateTime => "timestamptz",
         uploaded_by: String => "text",
+        uploader: String => "text",
         metadata: String => "json",
         duplicate_of: Option<Uuid> => "uuid",
         parent: Option<Uuid> => "uuid",
@@ -182,6 +183,7 @@ impl Document {
             file_size: amount("size", e.blob.size)?,
             uploaded_at: e.uploaded_at,
             uploaded_by: storable(private.uploaded_by),
+            uploader: storable(actor(recorded)),
             metadata: Value::Object(private.metadata).to_string(),
             duplicate_of: e.duplicate_of,
             parent: e.parent.map(|parent| parent.id),
@@ -363,7 +365,7 @@ impl Model for Documents {
     }
 
     fn shape(&self) -> i32 {
-        3
+        4
     }
 
     fn definition(&self) -> &'static str {

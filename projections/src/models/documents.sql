@@ -11,6 +11,7 @@ CREATE TABLE {schema}.documents (
     file_size             bigint      NOT NULL,
     uploaded_at           timestamptz NOT NULL,
     uploaded_by           text        NOT NULL,
+    uploader              text        NOT NULL, -- actor of the event: sees it whatever its department
     metadata              json        NOT NULL, -- not jsonb: that refuses U+0000, which senders may send
     duplicate_of          uuid,
     parent                uuid,                 -- the document that it was found inside
@@ -57,6 +58,7 @@ CREATE INDEX ON {schema}.documents (status, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (department, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (language, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (uploaded_at DESC, id DESC) WHERE needs_review;
+CREATE INDEX ON {schema}.documents (uploader, uploaded_at DESC, id DESC);
 CREATE INDEX ON {schema}.documents (sha256);
 CREATE INDEX ON {schema}.documents (parent, uploaded_at DESC, id DESC) WHERE parent IS NOT NULL;
 CREATE INDEX ON {schema}.documents (erasure_state, erasure_position) WHERE erasure_state IS NOT NULL;

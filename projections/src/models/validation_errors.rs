@@ -31,6 +31,7 @@ row! {
         file_name: Option<String> => "text",
         document_id: Option<Uuid> => "uuid",
         objections: Option<String> => "jsonb",
+        uploader: Option<String> => "text",
     }
 }
 
@@ -80,6 +81,7 @@ fn refusal(recorded: &RecordedEvent) -> Result<ValidationError, Unfit> {
         file_name: private.and_then(|p| p.file_name).map(storable),
         document_id: None,
         objections: told(event.objections)?,
+        uploader: recorded.metadata.get("actor").cloned().map(storable),
     })
 }
 
@@ -107,6 +109,7 @@ fn kept_back(recorded: &RecordedEvent) -> Result<Option<ValidationError>, Unfit>
             file_name: None,
             document_id: Some(id),
             objections: told(event.objections)?,
+            uploader: None,
         }),
         _ => None,
     })
@@ -127,6 +130,7 @@ fn failure(recorded: &RecordedEvent) -> Result<Option<ValidationError>, Unfit> {
             file_name: None,
             document_id: Some(id),
             objections: None,
+            uploader: None,
         }),
         _ => None,
     })
@@ -142,7 +146,7 @@ impl Model for ValidationErrors {
     }
 
     fn shape(&self) -> i32 {
-        3
+        4
     }
 
     fn definition(&self) -> &'static str {

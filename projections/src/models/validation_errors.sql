@@ -9,6 +9,7 @@ CREATE TABLE {schema}.validation_errors (
     source      text,
     file_name   text,
     document_id uuid,
-    objections  jsonb -- what the door objected to
+    objections  jsonb, -- what the door objected to
+    uploader    text   -- of a refused upload: who sent it
 );
 CREATE INDEX ON {schema}.validation_errors (document_id) WHERE document_id IS NOT NULL;

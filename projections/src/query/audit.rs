@@ -126,7 +126,7 @@ impl ReadModel {
     ) -> Result<Vec<AuditRow>, QueryError> {
         audit_query(filter, order, after, limit)
             .build_query_as()
-            .fetch_all(&self.0)
+            .fetch_all(&self.pool)
             .await
             .map_err(QueryError::reading("the audit trail"))
     }
@@ -155,7 +155,7 @@ impl ReadModel {
         .bind(shown)
         .bind(kmrl_domain::access::TYPE)
         .bind(document_id.to_string())
-        .fetch_all(&self.0)
+        .fetch_all(&self.pool)
         .await
         .map_err(QueryError::reading("the records of access to a document"))
     }
@@ -165,7 +165,7 @@ impl ReadModel {
     /// # Errors
     /// When the database does not answer.
     pub async fn audit_position(&self) -> Result<i64, QueryError> {
-        registry::position(&self.0, NAME)
+        registry::position(&self.pool, NAME)
             .await
             .map_err(QueryError::reading("the position of the audit trail"))
     }

@@ -1,6 +1,7 @@
 //! Documents: one, its status, a page of them, those with the same bytes.
 
-use super::{QueryError, ReadModel};
+use super::{QueryError, ReadModel, visible};
+use kmrl_domain::authority::Visibility;
 use kmrl_domain::values::{FailureReason, Status};
 use serde::Serialize;
 use serde_json::Value;
@@ -259,10 +260,15 @@ const IN_QUARANTINE: &str = "quarantine_state IN ('quarantined', 'release_reques
 const MOST_ALIKE: i64 = 100;
 
 /// What was found inside a document: as many as one document gives, and some of an older reading.
-const CHILDREN: &str = "coalesce((SELECT json_agg(json_build_object('id', c.id, \
-    'original_filename', c.original_filename, 'status', c.status) ORDER BY c.uploaded_at, c.id) \
-    FROM (SELECT * FROM read.documents i WHERE i.parent = d.id \
-    ORDER BY i.uploaded_at, i.id LIMIT 500) c), '[]'::json) AS children";
+fn children() -> String {
+    format!(
+        "coalesce((SELECT json_agg(json_build_object('id', c.id, \
+         'original_filename', c.original_filename, 'status', c.status) ORDER BY c.uploaded_at, c.id) \
+         FROM (SELECT * FROM read.documents i WHERE i.parent = d.id AND {} \
+         ORDER BY i.uploaded_at, i.id LIMIT 500) c), '[]'::json) AS children",
+        visible::condition("i", 2, 3)
+    )
+}
 
 #[derive(FromRow)]
 struct Listed {
@@ -272,17 +278,22 @@ struct Listed {
 }
 
 impl ReadModel {
-    /// A document with its text.
+    /// A document with its text, and with those that were found inside it as far as they are seen.
+    /// Whether the document itself is seen was asked before.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn document(&self, id: Uuid) -> Result<Option<DocumentRow>, QueryError> {
+        let children = children();
+        let (departments, uploader) = visible::parts(&self.visible);
         sqlx::query_as(&format!(
-            "SELECT {COLUMNS}, {CHILDREN}, t.text AS extracted_text FROM read.documents d \
+            "SELECT {COLUMNS}, {children}, t.text AS extracted_text FROM read.documents d \
              LEFT JOIN read.texts t ON t.document_id = d.id WHERE d.id = $1"
         ))
         .bind(id)
-        .fetch_optional(&self.0)
+        .bind(departments)
+        .bind(uploader)
+        .fetch_optional(&self.pool)
         .await
         .map_err(QueryError::reading("a document"))
     }
@@ -296,7 +307,7 @@ impl ReadModel {
             "SELECT {COLUMNS} FROM read.documents d WHERE d.id = $1"
         ))
         .bind(id)
-        .fetch_optional(&self.0)
+        .fetch_optional(&self.pool)
         .await
         .map_err(QueryError::reading("the status of a document"))
     }
@@ -311,20 +322,20 @@ impl ReadModel {
              ORDER BY d.uploaded_at, d.id LIMIT {MOST_ALIKE}"
         ))
         .bind(sha256)
-        .fetch_all(&self.0)
+        .fetch_all(&self.pool)
         .await
         .map_err(QueryError::reading("documents with the same bytes"))
     }
 
-    /// A page of a list of documents, the newest first.
+    /// A page of a list of the documents that somebody sees, the newest first.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn list(&self, filter: &ListFilter, page: Page) -> Result<DocumentList, QueryError> {
         let failed = QueryError::reading("a list of documents");
-        let rows: Vec<Listed> = match list_query(filter, page)
+        let rows: Vec<Listed> = match list_query(&self.visible, filter, page)
             .build_query_as()
-            .fetch_all(&self.0)
+            .fetch_all(&self.pool)
             .await
         {
             Ok(rows) => rows,
@@ -333,9 +344,9 @@ impl ReadModel {
         let (total, shown_at) = match rows.first() {
             Some(row) => (row.total, row.document.shown_at),
             // A page past the end has no row to bring the total along.
-            None => total_query(filter)
+            None => total_query(&self.visible, filter)
                 .build_query_as()
-                .fetch_one(&self.0)
+                .fetch_one(&self.pool)
                 .await
                 .map_err(failed)?,
         };
@@ -361,10 +372,15 @@ pub(super) async fn of_ids(
 }
 
 /// One statement, so that page and total are of one moment.
-fn list_query(filter: &ListFilter, page: Page) -> QueryBuilder<'_, Postgres> {
+fn list_query<'a>(
+    visible: &'a Visibility,
+    filter: &'a ListFilter,
+    page: Page,
+) -> QueryBuilder<'a, Postgres> {
     let mut query = QueryBuilder::new(format!("SELECT {COLUMNS}, ("));
-    push_total(&mut query, filter);
+    push_total(&mut query, visible, filter);
     query.push(") AS total FROM read.documents d WHERE true");
+    visible::push(&mut query, "d", visible);
     push_standing(&mut query, 'd', filter);
     let (limit, skip) = match page {
         Page::Offset { skip, limit } => (limit, skip),
@@ -411,17 +427,22 @@ fn push_standing<'a>(query: &mut QueryBuilder<'a, Postgres>, table: char, filter
     push_filter(query, table, filter);
 }
 
-fn total_query(filter: &ListFilter) -> QueryBuilder<'_, Postgres> {
+fn total_query<'a>(visible: &'a Visibility, filter: &'a ListFilter) -> QueryBuilder<'a, Postgres> {
     let mut query = QueryBuilder::new("SELECT (");
-    push_total(&mut query, filter);
+    push_total(&mut query, visible, filter);
     query.push(format_args!(") AS total, {SHOWN_AT}"));
     query
 }
 
-fn push_total<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a ListFilter) {
-    if filter.quarantined || filter.parent.is_some() {
-        // Few, and an index has them alone.
+fn push_total<'a>(
+    query: &mut QueryBuilder<'a, Postgres>,
+    visible: &'a Visibility,
+    filter: &'a ListFilter,
+) {
+    if filter.quarantined || filter.parent.is_some() || *visible != Visibility::All {
+        // Few, and an index has them alone; or such as the counts do not know.
         query.push("SELECT count(*) FROM read.documents c WHERE true");
+        visible::push(query, "c", visible);
         return push_standing(query, 'c', filter);
     }
     query.push("SELECT coalesce(sum(c.n), 0)::bigint FROM read.document_counts c WHERE true");

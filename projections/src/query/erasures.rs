@@ -1,6 +1,6 @@
 //! Erasures asked for, refused, approved and done; and documents that were kept for long enough.
 
-use super::{QueryError, ReadModel};
+use super::{QueryError, ReadModel, visible};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{FromRow, QueryBuilder};
@@ -40,7 +40,7 @@ pub struct Kept<'a> {
 }
 
 impl ReadModel {
-    /// Up to `limit` erasures in a state (`None`: in any) with a position under `before`, the
+    /// Up to `limit` erasures of documents that somebody sees, in a state (`None`: in any) with a position under `before`, the
     /// newest first.
     ///
     /// # Errors
@@ -51,16 +51,20 @@ impl ReadModel {
         limit: i64,
         before: Option<i64>,
     ) -> Result<Vec<ErasureRow>, QueryError> {
-        sqlx::query_as(
+        let seen = visible::condition("d", 4, 5);
+        let (departments, uploader) = visible::parts(&self.visible);
+        sqlx::query_as(&format!(
             "SELECT id AS document_id, erasure_state AS state, erasure, retention_rule, source, \
-             department, version, erasure_position AS position FROM read.documents \
+             department, version, erasure_position AS position FROM read.documents d \
              WHERE erasure_state IS NOT NULL AND ($1::text IS NULL OR erasure_state = $1) \
-             AND erasure_position < $2 ORDER BY erasure_position DESC LIMIT $3",
-        )
+             AND erasure_position < $2 AND {seen} ORDER BY erasure_position DESC LIMIT $3",
+        ))
         .bind(state)
         .bind(before.unwrap_or(i64::MAX))
         .bind(limit)
-        .fetch_all(&self.0)
+        .bind(departments)
+        .bind(uploader)
+        .fetch_all(&self.pool)
         .await
         .map_err(QueryError::reading("the erasures"))
     }
@@ -94,7 +98,7 @@ impl ReadModel {
             .push_bind(limit);
         query
             .build_query_scalar()
-            .fetch_all(&self.0)
+            .fetch_all(&self.pool)
             .await
             .map_err(QueryError::reading("documents kept for long enough"))
     }

@@ -11,7 +11,8 @@ pub use highlight::Piece;
 pub use parse::{BadQuery, SearchQuery};
 pub use resolve::ReadAs;
 
-use super::{DocumentRow, QueryError, ReadModel};
+use super::{DocumentRow, QueryError, ReadModel, visible};
+use kmrl_domain::authority::Visibility;
 use kmrl_domain::values::Status;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -140,7 +141,7 @@ const BOUNDS: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL statement_timeout = '15s'; SET LOCAL jit = off; SET LOCAL work_mem = '32MB'";
 
 impl ReadModel {
-    /// A page of what a search finds.
+    /// A page of what a search finds of the documents that somebody sees.
     ///
     /// # Errors
     /// When the database does not answer, or not in time.
@@ -151,11 +152,11 @@ impl ReadModel {
         page: SearchPage,
     ) -> Result<Found, QueryError> {
         let mut tx = self
-            .0
+            .pool
             .begin()
             .await
             .map_err(QueryError::reading("a search"))?;
-        let found = found(&mut tx, query, filter, page)
+        let found = found(&mut tx, &self.visible, query, filter, page)
             .await
             .map_err(QueryError::reading("a search"))?;
         tx.rollback()
@@ -167,14 +168,16 @@ impl ReadModel {
 
 async fn found(
     connection: &mut PgConnection,
+    visible: &Visibility,
     query: &SearchQuery,
     filter: &SearchFilter,
     page: SearchPage,
 ) -> Result<Found, sqlx::Error> {
     // A text alone, without arguments, may hold several statements.
     connection.execute(BOUNDS).await?;
-    let plan = resolve::resolve(&mut *connection, query).await?;
+    let plan = resolve::resolve(&mut *connection, query, *visible == Visibility::All).await?;
     let ask = Ask {
+        visible,
         plan: &plan,
         filter,
         newest: page.after.map_or(page.newest, |key| key.newest),

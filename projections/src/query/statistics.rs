@@ -1,7 +1,9 @@
 //! How many documents there are, of what kinds, and how large.
 
-use super::{QueryError, ReadModel};
+use super::{QueryError, ReadModel, visible};
+use kmrl_domain::authority::Visibility;
 use serde::Serialize;
+use sqlx::{Postgres, QueryBuilder};
 use std::collections::BTreeMap;
 
 /// Counts over all documents that were neither withdrawn nor erased.
@@ -36,17 +38,52 @@ pub struct Statistics {
 }
 
 impl ReadModel {
-    /// The statistics.
+    /// The statistics of what somebody sees. Where that is not everything, the documents are counted
+    /// instead of the counters read.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn statistics(&self) -> Result<Statistics, QueryError> {
-        sqlx::query_as("SELECT dimension, value, n FROM read.statistics")
-            .fetch_all(&self.0)
+        let mut query = match &self.visible {
+            Visibility::All => QueryBuilder::new("SELECT dimension, value, n FROM read.statistics"),
+            visible @ Visibility::Some { .. } => counted(visible),
+        };
+        query
+            .build_query_as()
+            .fetch_all(&self.pool)
             .await
             .map(statistics)
             .map_err(QueryError::reading("the statistics"))
     }
+}
+
+/// What the read model counts, counted anew over some of its members.
+fn counted(visible: &Visibility) -> QueryBuilder<'_, Postgres> {
+    let mut query = QueryBuilder::new(
+        "WITH m AS MATERIALIZED (SELECT s.* FROM read.statistics_members s \
+         JOIN read.documents d ON d.id = s.document_id WHERE true",
+    );
+    visible::push(&mut query, "d", visible);
+    query.push(
+        "), o AS (SELECT * FROM m WHERE NOT m.withdrawn AND NOT m.erased) \
+         SELECT 'erased' AS dimension, '' AS value, count(*) AS n FROM m WHERE m.erased \
+         UNION ALL SELECT 'withdrawn', '', count(*) FROM m WHERE m.withdrawn AND NOT m.erased \
+         UNION ALL SELECT 'status', status, count(*) FROM o GROUP BY 2 \
+         UNION ALL SELECT 'source', source, count(*) FROM o GROUP BY 2 \
+         UNION ALL SELECT 'department', department, count(*) FROM o WHERE department IS NOT NULL GROUP BY 2 \
+         UNION ALL SELECT 'language', language, count(*) FROM o WHERE language IS NOT NULL GROUP BY 2 \
+         UNION ALL SELECT x.dimension, '', x.n FROM (SELECT count(*) AS total, \
+         coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(pages), 0)::bigint AS pages, \
+         coalesce(sum(characters), 0)::bigint AS characters, \
+         count(*) FILTER (WHERE duplicate) AS duplicates, \
+         count(*) FILTER (WHERE needs_review) AS needs_review, count(confidence) AS confidences, \
+         coalesce(sum(confidence), 0)::bigint AS millionths FROM o) c, \
+         LATERAL (VALUES ('total', c.total), ('bytes', c.bytes), ('pages', c.pages), \
+         ('characters', c.characters), ('duplicates', c.duplicates), \
+         ('needs_review', c.needs_review), ('confidences', c.confidences), \
+         ('confidence_millionths', c.millionths)) AS x(dimension, n)",
+    );
+    query
 }
 
 fn statistics(counters: Vec<(String, String, i64)>) -> Statistics {

@@ -1,6 +1,6 @@
 //! What did not become a processed document, the newest first.
 
-use super::{QueryError, ReadModel};
+use super::{QueryError, ReadModel, visible};
 use serde::Serialize;
 use sqlx::FromRow;
 use time::OffsetDateTime;
@@ -33,7 +33,8 @@ pub struct ValidationErrorRow {
 }
 
 impl ReadModel {
-    /// Up to `limit` errors with a position under `before`, the newest first.
+    /// Up to `limit` errors of what somebody sees with a position under `before`, the newest first. An
+    /// upload that was refused belongs to no department: whoever sent it sees it.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -42,16 +43,20 @@ impl ReadModel {
         limit: i64,
         before: Option<i64>,
     ) -> Result<Vec<ValidationErrorRow>, QueryError> {
-        sqlx::query_as(
+        let seen = visible::condition("d", 3, 4);
+        let (departments, uploader) = visible::parts(&self.visible);
+        sqlx::query_as(&format!(
             "SELECT v.id, v.at, v.kind, v.problem, v.detail, coalesce(v.source, d.source) AS source, \
              coalesce(v.file_name, nullif(d.original_filename, '')) AS file_name, \
              v.document_id, v.objections, v.position \
              FROM read.validation_errors v LEFT JOIN read.documents d ON d.id = v.document_id \
-             WHERE v.position < $1 ORDER BY v.position DESC LIMIT $2",
-        )
+             WHERE v.position < $1 AND ({seen} OR v.uploader = $4) ORDER BY v.position DESC LIMIT $2",
+        ))
         .bind(before.unwrap_or(i64::MAX))
         .bind(limit)
-        .fetch_all(&self.0)
+        .bind(departments)
+        .bind(uploader)
+        .fetch_all(&self.pool)
         .await
         .map_err(QueryError::reading("the validation errors"))
     }

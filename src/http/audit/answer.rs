@@ -45,7 +45,7 @@ impl Wanted {
         let deadline = tokio::time::Instant::now() + state.min_position_wait;
         let mut ticks = tokio::time::interval(LOOK);
         loop {
-            let position = state.read.audit_position().await?;
+            let position = state.everything.audit_position().await?;
             match self.min_position {
                 Some(wanted) if wanted > position => {
                     if tokio::time::Instant::now() >= deadline {
@@ -64,7 +64,7 @@ impl Wanted {
         let limit = within("limit", self.limit, 100, 1..=1_000)?;
         // One more than asked for tells whether there is a next page.
         let read = state
-            .read
+            .everything
             .audit(&self.filter, self.order, self.cursor, limit + 1);
         let mut entries = read.await?;
         let size = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -92,7 +92,7 @@ impl Wanted {
             let what = "an export takes no `limit`: it holds everything";
             return Err(Problem::new(ProblemType::InvalidParameter).detail(what));
         }
-        let read = state.read.clone();
+        let read = state.everything.clone();
         let exporter = Exporter::begin(read, self.filter, self.order, format, self.cursor).await?;
         let lines = stream::try_unfold(exporter, |mut exporter| async move {
             let next = exporter.next().await.inspect_err(broken)?;

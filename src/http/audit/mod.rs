@@ -173,7 +173,7 @@ async fn document_audit(
     let id = parse_id(&id)?;
     let actions = ("document_audit", "document_audit_export");
     let wanted = wanted(query.of(id), &headers, Order::Oldest, actions)?;
-    if state.read.status(id).await?.is_none() {
+    if state.everything.status(id).await?.is_none() {
         return Err(Problem::new(ProblemType::DocumentNotFound));
     }
     wanted.answer(&state).await

@@ -6,6 +6,7 @@ use super::super::etag::client_has;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::query::Query;
 use super::super::range;
+use super::super::seen::Seen;
 use super::super::state::ApiState;
 use super::change::parse_id;
 use axum::body::Body;
@@ -44,11 +45,12 @@ pub(super) struct DownloadQuery {}
 )]
 pub(super) async fn download(
     State(state): State<ApiState>,
+    Seen(read): Seen,
     Path(id): Path<String>,
     _: Query<DownloadQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let row = state.read.document(parse_id(&id)?).await?;
+    let row = read.document(parse_id(&id)?).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
     if row.erased_at.is_some() {
         return Err(Problem::new(ProblemType::DocumentErased));

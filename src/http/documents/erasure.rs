@@ -140,7 +140,8 @@ pub(super) async fn approve_erasure(
     {
         Ok(answer) => Ok((StatusCode::ACCEPTED, answer).into_response()),
         Err(problem)
-            if problem.kind() == ProblemType::SecondPersonRequired && state.approver.is_none() =>
+            if problem.kind() == ProblemType::SecondPersonRequired
+                && !state.identity.has_approver() =>
         {
             Err(Problem::new(ProblemType::ApproverNotConfigured)
                 .detail("set KMRL_APPROVER_KEY to a key that another person holds"))

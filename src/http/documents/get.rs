@@ -5,6 +5,7 @@ use super::super::etag::{client_has, etag};
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::query::Query;
+use super::super::seen::Seen;
 use super::super::state::ApiState;
 use super::change::parse_id;
 use super::past::{Moment, Past};
@@ -48,6 +49,7 @@ pub(super) struct GetQuery {
 )]
 pub(super) async fn get(
     State(state): State<ApiState>,
+    Seen(read): Seen,
     Path(id): Path<String>,
     Query(query): Query<GetQuery>,
     headers: HeaderMap,
@@ -58,7 +60,7 @@ pub(super) async fn get(
         let past = Past::load(&state, id, Moment::parse(&moment)?).await?;
         return Ok(past.answer(&headers));
     }
-    let row = state.read.document(id).await?;
+    let row = read.document(id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
     let tag = etag(row.version);
     let touched = Touched::document(id, row.version, row.shown_at);

@@ -7,6 +7,7 @@ use super::super::json::Json;
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::query::Query;
+use super::super::seen::Seen;
 use super::super::state::ApiState;
 use super::change::{Change, Changed, parse_id};
 use axum::extract::{Path, State};
@@ -88,12 +89,13 @@ pub(super) struct LegalHolds {
 )]
 pub(super) async fn legal_holds(
     State(state): State<ApiState>,
+    Seen(read): Seen,
     Path(id): Path<String>,
     Query(query): Query<HoldsQuery>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     min_position::wait(&state, query.min_position).await?;
-    let row = state.read.document(id).await?;
+    let row = read.document(id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
     let holds = LegalHolds {
         document_id: id,

@@ -5,6 +5,7 @@ use super::super::cursor::Cursor;
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::query::{Query, within};
+use super::super::seen::Seen;
 use super::super::state::ApiState;
 use super::view::Document;
 use axum::Json;
@@ -80,6 +81,7 @@ pub(super) struct DocumentPage {
 )]
 pub(super) async fn list(
     State(state): State<ApiState>,
+    Seen(read): Seen,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
     let limit = within("limit", query.limit, 100, 1..=500)?;
@@ -119,7 +121,7 @@ pub(super) async fn list(
         include_erased: query.include_erased.unwrap_or(false),
     };
     min_position::wait(&state, query.min_position).await?;
-    let mut found = state.read.list(&filter, page).await?;
+    let mut found = read.list(&filter, page).await?;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.documents.len() > size;
     found.documents.truncate(size);

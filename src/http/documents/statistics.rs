@@ -3,6 +3,7 @@
 use super::super::audited::Touched;
 use super::super::problem::{Problem, ProblemBody};
 use super::super::query::Query;
+use super::super::seen::Seen;
 use super::super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
@@ -70,9 +71,10 @@ impl DocumentStatistics {
 )]
 pub(super) async fn statistics(
     State(state): State<ApiState>,
+    Seen(read): Seen,
     _: Query<StatisticsQuery>,
 ) -> Result<Response, Problem> {
-    let at = state.read.visible_position().await?;
-    let statistics = DocumentStatistics::of(state.read.statistics().await?);
+    let at = state.everything.visible_position().await?;
+    let statistics = DocumentStatistics::of(read.statistics().await?);
     Ok(Touched::many(1, at).with(Json(statistics)))
 }

@@ -74,7 +74,7 @@ pub(super) async fn status(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     min_position::wait(&state, query.min_position).await?;
-    let row = state.read.status(id).await?;
+    let row = state.everything.status(id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
     let touched = Touched::document(id, row.version, row.shown_at);
     Ok(touched.with(Json(view(row))))

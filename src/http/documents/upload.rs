@@ -21,6 +21,8 @@ use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kmrl_domain::Permission;
+use kmrl_domain::authority::Target;
 use kmrl_domain::command::Upload;
 use kmrl_domain::private::{RefusedPrivate, UploadedPrivate};
 use kmrl_domain::quarantine::Objection;
@@ -86,6 +88,15 @@ pub(super) async fn upload(
     match form {
         Ok(form) => {
             fault_point::reach("upload.after_spool");
+            let source = Target::Source(&form.source);
+            if !caller
+                .principal
+                .authority
+                .permits(Permission::Upload, source)
+            {
+                let problem = Problem::new(ProblemType::SourceNotAllowed);
+                return refuse(&state, &caller, problem, Vec::new(), seen).await;
+            }
             let admitted = match door::pass(&state, &form).await {
                 Ok(admitted) => admitted,
                 Err(Stopped::Failed(problem)) => {
@@ -246,7 +257,7 @@ async fn take_in(
 
 async fn replayed(state: &ApiState, executed: &Executed) -> Result<Response, Problem> {
     min_position::wait(state, Some(executed.position)).await?;
-    let row = state.read.document(executed.document_id).await?;
+    let row = state.everything.document(executed.document_id).await?;
     let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
     if row.erased_at.is_some() {
         // The repetition has just put the bytes again.

@@ -4,6 +4,7 @@
 use super::super::audited::Touched;
 use super::super::problem::{Problem, ProblemBody};
 use super::super::query::{Query, within};
+use super::super::seen::Seen;
 use super::super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
@@ -67,11 +68,12 @@ struct ValidationError {
 )]
 pub(super) async fn validation_errors(
     State(state): State<ApiState>,
+    Seen(read): Seen,
     Query(query): Query<ErrorsQuery>,
 ) -> Result<Response, Problem> {
     let limit = within("limit", query.limit, 100, 1..=500)?;
-    let at = state.read.visible_position().await?;
-    let rows = state.read.validation_errors(limit, query.before).await?;
+    let at = state.everything.visible_position().await?;
+    let rows = read.validation_errors(limit, query.before).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|n| n == limit);
     Ok(Touched::many(rows.len(), at).with(Json(ValidationErrors {
         next_before: rows.last().filter(|_| full).map(|r| r.position),

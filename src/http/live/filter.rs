@@ -3,6 +3,7 @@
 //! Pure. Refusals are said in words; which problem they become is decided in `mod.rs`.
 
 use super::update::LiveEvent;
+use kmrl_domain::authority::Visibility;
 use kmrl_domain::event::DocumentEvent;
 use kmrl_domain::values::Status;
 use std::collections::HashSet;
@@ -151,15 +152,17 @@ pub enum SubscriptionRefused {
 #[derive(Debug)]
 pub struct Filter {
     query: Query,
+    visible: Visibility,
     subscribed: Option<HashSet<Uuid>>,
 }
 
 impl Filter {
-    /// Without subscriptions.
+    /// Without subscriptions, of what somebody sees.
     #[must_use]
-    pub const fn new(query: Query) -> Self {
+    pub const fn new(query: Query, visible: Visibility) -> Self {
         Self {
             query,
+            visible,
             subscribed: None,
         }
     }
@@ -170,10 +173,22 @@ impl Filter {
         self.query.document_id
     }
 
+    /// What somebody sees of documents.
+    #[must_use]
+    pub const fn visible(&self) -> &Visibility {
+        &self.visible
+    }
+
     /// Tells whether a message is for this connection.
     #[must_use]
     pub fn passes(&self, event: &LiveEvent) -> bool {
         let q = &self.query;
+        if !self
+            .visible
+            .sees(event.department.as_deref(), &event.uploader)
+        {
+            return false;
+        }
         q.document_id.is_none_or(|id| id == event.document_id)
             && q.status.is_none_or(|status| status == event.status)
             && q.event_type.is_none_or(|t| event.event_type == Some(t))
@@ -232,6 +247,7 @@ mod tests {
             status: Status::Processed,
             source: Arc::from("maximo"),
             department: Some(Arc::from("finance")),
+            uploader: Arc::from("key:one"),
             event_type: Some("Extracted"),
             json: "{}".into(),
             cloud_event: None,
@@ -276,7 +292,9 @@ mod tests {
 
     #[test]
     fn every_filter_must_agree() {
-        let passes = |pairs: &[(&str, &str)]| Filter::new(query(pairs).unwrap()).passes(&event(1));
+        let passes = |pairs: &[(&str, &str)]| {
+            Filter::new(query(pairs).unwrap(), Visibility::All).passes(&event(1))
+        };
         let (one, two) = (
             Uuid::from_u128(1).to_string(),
             Uuid::from_u128(2).to_string(),
@@ -302,7 +320,7 @@ mod tests {
 
     #[test]
     fn from_the_first_subscription_on_only_what_is_subscribed_to_passes() {
-        let mut filter = Filter::new(Query::default());
+        let mut filter = Filter::new(Query::default(), Visibility::All);
         let one = Uuid::from_u128(1);
         assert_eq!(filter.unsubscribe(one), Err(SubscriptionRefused::None));
         assert!(filter.passes(&event(2)));
@@ -313,8 +331,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_seen_does_not_pass_whatever_is_asked_for() {
+        let passes = |departments: &[&str], uploader: &str| {
+            let visible = Visibility::Some {
+                departments: departments.iter().map(|d| (*d).to_owned()).collect(),
+                uploader: uploader.into(),
+            };
+            let mut filter = Filter::new(Query::default(), visible);
+            filter.subscribe(Uuid::from_u128(1)).unwrap();
+            filter.passes(&event(1))
+        };
+        assert!(passes(&["finance"], "key:two"));
+        assert!(passes(&[], "key:one"));
+        assert!(!passes(&["legal"], "key:two"));
+    }
+
+    #[test]
     fn subscriptions_are_bounded_and_keep_to_the_document_of_the_path() {
-        let mut filter = Filter::new(Query::default());
+        let mut filter = Filter::new(Query::default(), Visibility::All);
         for n in 0..MOST_SUBSCRIPTIONS as u128 {
             assert_eq!(filter.subscribe(Uuid::from_u128(n)), Ok(()));
         }
@@ -324,7 +358,7 @@ mod tests {
             Err(SubscriptionRefused::TooMany)
         );
         let one = Query::default().for_document(Uuid::from_u128(1)).unwrap();
-        let mut filter = Filter::new(one);
+        let mut filter = Filter::new(one, Visibility::All);
         assert_eq!(
             filter.subscribe(Uuid::from_u128(2)),
             Err(SubscriptionRefused::OneDocument)

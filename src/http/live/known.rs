@@ -18,6 +18,8 @@ pub struct Known {
     pub source: Arc<str>,
     /// Where it belongs.
     pub department: Option<Arc<str>>,
+    /// Who uploaded it; empty before its first event.
+    pub uploader: Arc<str>,
     /// A person said so.
     pub corrected: bool,
     /// When its newest attempt began.
@@ -31,6 +33,7 @@ impl Default for Known {
             status: Status::Queued,
             source: Arc::from(""),
             department: None,
+            uploader: Arc::from(""),
             corrected: false,
             started_at: None,
         }
@@ -38,13 +41,14 @@ impl Default for Known {
 }
 
 impl Known {
-    /// What is known after one more event.
-    pub fn apply(&mut self, sequence: i64, event: &DocumentEvent) {
+    /// What is known after one more event, done by an actor.
+    pub fn apply(&mut self, sequence: i64, actor: &str, event: &DocumentEvent) {
         self.sequence = sequence;
         match event {
             DocumentEvent::Uploaded(e) => {
                 self.status = Status::Queued;
                 self.source = Arc::from(e.source.as_str());
+                self.uploader = Arc::from(actor);
             }
             DocumentEvent::ProcessingStarted(e) => {
                 self.status = Status::Processing;

@@ -26,15 +26,19 @@ pub use hub::{Connections, HubError, LiveHub, Path as LivePath};
 pub(super) use protocol::{Request, Told};
 pub(super) use update::DocumentUpdate;
 
+use super::auth::Principal;
 use super::context::Caller;
+use super::origin;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, State, WebSocketUpgrade};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use filter::Query;
 use opening::{Pairs, bad_query, query, unavailable};
 use socket::Connection;
+use std::time::Duration;
 use utoipa::IntoParams as _;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa_axum::router::OpenApiRouter;
@@ -48,8 +52,8 @@ const LARGEST_FRAME: usize = 64 * 1024;
 const READ_BUFFER: usize = 4 * 1024;
 /// Most bytes waiting in a connection's write buffer.
 const WRITE_BUFFER: usize = 256 * 1024;
-/// Longest `user_id`, in bytes.
-const LONGEST_USER: usize = 128;
+/// Between looks whether a client would be let in again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
@@ -92,25 +96,36 @@ pub(super) fn parameters() -> Vec<Parameter> {
 async fn all(
     State(state): State<ApiState>,
     caller: Caller,
+    headers: HeaderMap,
     pairs: Pairs,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    open(&state, LivePath::All, caller, query(pairs)?, upgrade).await
+    open(
+        &state,
+        LivePath::All,
+        caller,
+        &headers,
+        query(pairs)?,
+        upgrade,
+    )
+    .await
 }
 
 /// Follow all documents, under a name
 ///
-/// As `/ws`. The name is the client's own; it grants and limits nothing.
+/// As `/ws`. The name has to be the client's own: its actor, such as `key:maximo` or `user:4711`, what
+/// follows the colon, or its name as an uploader. It grants and limits nothing.
 #[utoipa::path(
     get, path = "/ws/{user_id}", operation_id = "follow_as_user", tag = "live",
     params(
-        ("user_id" = String, Path, description = "Whatever the client calls itself, up to 128 bytes"),
+        ("user_id" = String, Path, description = "Whoever the client is"),
         Query,
     ),
     responses(
         (status = 101, description = "Switched to WebSocket"),
         (status = 400, description = "The name or a query parameter is wrong"),
         (status = 401, description = "The key is missing or wrong"),
+        (status = 403, description = "The name is somebody else's"),
         (status = 426, description = "The request is no WebSocket upgrade"),
         (status = 503, description = "The log cannot be read just now"),
     ),
@@ -118,15 +133,25 @@ async fn all(
 async fn of_user(
     State(state): State<ApiState>,
     caller: Caller,
+    headers: HeaderMap,
     Path(user_id): Path<String>,
     pairs: Pairs,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    if user_id.len() > LONGEST_USER || user_id.chars().any(char::is_control) {
-        let detail = "`user_id` may have 128 bytes and no control characters";
-        return Err(Problem::new(ProblemType::InvalidParameter).detail(detail));
+    let Principal { actor, name, .. } = &caller.principal;
+    let bare = actor.split_once(':').map(|(_, bare)| bare);
+    if user_id != *actor && user_id != *name && Some(&*user_id) != bare {
+        return Err(Problem::new(ProblemType::NotOneself));
     }
-    open(&state, LivePath::User, caller, query(pairs)?, upgrade).await
+    open(
+        &state,
+        LivePath::User,
+        caller,
+        &headers,
+        query(pairs)?,
+        upgrade,
+    )
+    .await
 }
 
 /// Follow one document
@@ -150,6 +175,7 @@ async fn of_user(
 async fn of_document(
     State(state): State<ApiState>,
     caller: Caller,
+    headers: HeaderMap,
     Path(id): Path<String>,
     pairs: Pairs,
     upgrade: Upgrade,
@@ -158,7 +184,7 @@ async fn of_document(
         .map_err(|_| Problem::new(ProblemType::InvalidId).detail("a document's id is a UUID"))?;
     let query = query(pairs)?.for_document(id).map_err(bad_query)?;
     match state.live.read().status(id).await {
-        Ok(Some(_)) => open(&state, LivePath::Document, caller, query, upgrade).await,
+        Ok(Some(_)) => open(&state, LivePath::Document, caller, &headers, query, upgrade).await,
         Ok(None) => Err(Problem::new(ProblemType::DocumentNotFound)),
         Err(error) => Err(unavailable(&error)),
     }
@@ -168,9 +194,11 @@ async fn open(
     state: &ApiState,
     path: LivePath,
     caller: Caller,
+    headers: &HeaderMap,
     query: Query,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
+    origin::allowed(&state.origins, headers)?;
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(ProblemType::UpgradeRequired).detail(rejection.body_text())
     })?;

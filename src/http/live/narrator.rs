@@ -56,7 +56,7 @@ impl Narrator {
             _ if recorded.sequence == 1 => Known::default(),
             _ => self.look_up(id, recorded.position - 1).await?,
         };
-        known.apply(recorded.sequence, &event);
+        known.apply(recorded.sequence, actor(recorded), &event);
         let told = update::of_event(id, recorded, &event, &known);
         self.memory.put(id, known);
         Ok(told
@@ -93,7 +93,7 @@ impl Narrator {
                 after = recorded.position;
                 known.sequence = recorded.sequence;
                 if let Ok(Some(event)) = recorded.document() {
-                    known.apply(recorded.sequence, &event);
+                    known.apply(recorded.sequence, actor(recorded), &event);
                 }
             }
             if events.is_empty() {
@@ -126,6 +126,11 @@ impl Memory {
             self.known.remove(&oldest);
         }
     }
+}
+
+/// Who did it, as kept with the event.
+fn actor(recorded: &RecordedEvent) -> &str {
+    recorded.metadata.get("actor").map_or("", String::as_str)
 }
 
 #[cfg(test)]

@@ -49,9 +49,11 @@ pub(super) async fn open(
         ..Touched::default()
     };
     let place = hub.enter(path);
+    let filter = Filter::new(query, caller.principal.authority.visibility());
     let witness = Witness::new(state.access.clone(), caller);
+    let identity = state.identity.clone();
     Ok(Opened {
-        subscription: Subscription::new(hub, place, feed, Filter::new(query), witness),
+        subscription: Subscription::new(hub, place, feed, filter, witness, identity),
         head,
         touched,
     })

@@ -4,12 +4,14 @@
 //! not read. Which messages come, in which order, is the feed's business.
 
 use super::super::documents::DocumentStatistics;
+use super::LOOK_AGAIN;
 use super::hub::LiveHub;
 use super::protocol::{self, ClientFault, LARGEST_MESSAGE, Request, Told};
 use super::subscription::{Ended, Subscription};
 use super::update::LiveEvent;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures::{SinkExt, StreamExt};
+use kmrl_projections::query::ReadModel;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
@@ -35,6 +37,7 @@ const SLOW: End = End::Close(close_code::AGAIN, "too slow: resume by ?after=");
 const SILENT: End = End::Close(close_code::POLICY, "two pings were not answered");
 const TOO_BIG: End = End::Close(close_code::SIZE, "a message may have 16 KiB");
 const BINARY: End = End::Close(close_code::UNSUPPORTED, "messages are JSON text");
+const ENDED: End = End::Close(close_code::POLICY, "the credential is not good any more");
 const FAILED: End = End::Close(
     close_code::ERROR,
     "the log cannot be read: resume by ?after=",
@@ -55,6 +58,7 @@ pub(super) struct Connection {
     subscription: Subscription,
     socket: WebSocket,
     heartbeat: Interval,
+    look_again: Interval,
     unanswered: u32,
     /// When a checkpoint is due if nothing is written before.
     silent_at: Instant,
@@ -65,7 +69,10 @@ impl Connection {
         let every = hub.settings().heartbeat;
         let mut heartbeat = interval_at(Instant::now() + every, every);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look_again = interval_at(Instant::now() + LOOK_AGAIN, LOOK_AGAIN);
+        look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
+            look_again,
             silent_at: Instant::now() + hub.settings().checkpoint,
             hub,
             subscription,
@@ -106,6 +113,10 @@ impl Connection {
             () = self.hub.stop().cancelled() => Err(AWAY),
             said = self.socket.next() => self.hear(said).await,
             _ = self.heartbeat.tick() => self.ping().await,
+            _ = self.look_again.tick() => match self.subscription.is_still_good().await {
+                true => Ok(()),
+                false => Err(ENDED),
+            },
             next = self.subscription.next() => self.pass_on(next?).await,
             () = sleep_until(self.silent_at) => self.checkpoint().await,
         }
@@ -212,7 +223,7 @@ impl Connection {
                 Ok(head) => status(&self.hub, head, position).await,
                 Err(error) => unavailable(&error),
             },
-            Request::Statistics => match self.hub.read().statistics().await {
+            Request::Statistics => match self.seen().statistics().await {
                 Ok(statistics) => Told::ProcessingStats {
                     statistics: DocumentStatistics::of(statistics),
                     timestamp,
@@ -227,6 +238,11 @@ impl Connection {
                 document_id: *document_id,
             },
         }
+    }
+
+    fn seen(&self) -> ReadModel {
+        let visible = self.subscription.filter.visible();
+        self.hub.read().seen_by(visible.clone())
     }
 
     async fn say(&mut self, told: &Told) -> Result<(), End> {

@@ -7,6 +7,7 @@
 use super::super::context::Caller;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::state::ApiState;
+use super::LOOK_AGAIN;
 use super::filter::Query;
 use super::hub::{LiveHub, Path};
 use super::opening::{self, Pairs, query};
@@ -100,6 +101,8 @@ impl Writer {
         let every = self.hub.settings().heartbeat;
         let mut heartbeat = interval_at(Instant::now() + every, every);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look_again = interval_at(Instant::now() + LOOK_AGAIN, LOOK_AGAIN);
+        look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut goes_on = self.write(sse::beginning(self.subscription.cursor())).await;
         while goes_on.is_ok() {
             // Each of these loses nothing when another one is first.
@@ -108,6 +111,10 @@ impl Writer {
                 () = self.hub.stop().cancelled() => Err(End),
                 () = self.sender.closed() => Err(End),
                 _ = heartbeat.tick() => self.beat().await,
+                _ = look_again.tick() => match self.subscription.is_still_good().await {
+                    true => Ok(()),
+                    false => Err(End),
+                },
                 next = self.subscription.next() => match next {
                     Ok(events) => self.write(sse::frames(events.iter().map(|e| &**e))).await,
                     Err(_) => Err(End),

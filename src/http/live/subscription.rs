@@ -12,6 +12,7 @@ use super::update::LiveEvent;
 use super::witness::{Act, Witness};
 use crate::audit::RecordError;
 use crate::event_store::EventLog;
+use crate::identity::Identity;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -35,6 +36,7 @@ pub(super) struct Subscription {
     feed: Feed,
     pub(super) filter: Filter,
     witness: Witness,
+    identity: Identity,
     /// Present while the log is replayed.
     narrator: Option<Narrator>,
 }
@@ -46,6 +48,7 @@ impl Subscription {
         feed: Feed,
         filter: Filter,
         witness: Witness,
+        identity: Identity,
     ) -> Self {
         Self {
             hub,
@@ -53,6 +56,7 @@ impl Subscription {
             feed,
             filter,
             witness,
+            identity,
             narrator: None,
         }
     }
@@ -89,6 +93,11 @@ impl Subscription {
                 Err(Ended::Failed)
             }
         }
+    }
+
+    /// Whether the client would be let in again.
+    pub(super) async fn is_still_good(&self) -> bool {
+        self.identity.is_still_good(self.witness.principal()).await
     }
 
     /// Keeps a record of what the client asked for. Durable when this returns `Ok`; else it must

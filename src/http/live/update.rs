@@ -33,6 +33,8 @@ pub struct LiveEvent {
     pub source: Arc<str>,
     /// The department the document belonged to after it.
     pub department: Option<Arc<str>>,
+    /// Who uploaded the document.
+    pub uploader: Arc<str>,
     /// Type of its event; `None` for transient ones.
     pub event_type: Option<&'static str>,
     /// The message.
@@ -172,6 +174,7 @@ fn rendered(
         status: update.status,
         source: Arc::clone(&known.source),
         department: known.department.clone(),
+        uploader: Arc::clone(&known.uploader),
         event_type: None,
         json: serde_json::to_string(update)?.into(),
         cloud_event: None,

@@ -4,6 +4,7 @@
 //! is answered, and so is how far the connection had come when it ended.
 
 use super::super::audited::record;
+use super::super::auth::Principal;
 use super::super::context::Caller;
 use crate::audit::{AccessRecorder, RecordError};
 use crate::ports::Clock;
@@ -29,6 +30,11 @@ pub(super) struct Act {
 impl Witness {
     pub(super) const fn new(recorder: AccessRecorder, caller: Caller) -> Self {
         Self { recorder, caller }
+    }
+
+    /// Whoever is connected.
+    pub(super) const fn principal(&self) -> &Principal {
+        &self.caller.principal
     }
 
     /// Durable when this returns `Ok`; else it must not be answered.

@@ -8,6 +8,7 @@ use super::events::moment;
 use super::min_position;
 use super::problem::{Problem, ProblemBody, ProblemType};
 use super::query::{Query, within};
+use super::seen::Seen;
 use super::state::ApiState;
 use axum::Json;
 use axum::extract::State;
@@ -74,6 +75,7 @@ pub(super) struct SearchParameters {
 )]
 pub(super) async fn search(
     State(state): State<ApiState>,
+    Seen(read): Seen,
     Query(parameters): Query<SearchParameters>,
 ) -> Result<Response, Problem> {
     let limit = within("limit", parameters.limit, 20, 1..=100)?;
@@ -89,7 +91,7 @@ pub(super) async fn search(
         limit,
     };
     min_position::wait(&state, parameters.min_position).await?;
-    let found = state.read.search(&query, &filter, page).await?;
+    let found = read.search(&query, &filter, page).await?;
     let touched = Touched::many(found.hits.len(), found.shown_at);
     Ok(touched.with(Json(SearchAnswer::of(found, fingerprint))))
 }

@@ -98,9 +98,12 @@ impl Plan {
     }
 }
 
+/// `guesses`: misspelled words are read as others. Somebody who does not see every document must not be
+/// told words of the others.
 pub(super) async fn resolve(
     connection: &mut PgConnection,
     query: &SearchQuery,
+    guesses: bool,
 ) -> Result<Plan, sqlx::Error> {
     let mut plan = Plan {
         groups: Vec::with_capacity(query.groups.len()),
@@ -110,7 +113,7 @@ pub(super) async fn resolve(
     for group in &query.groups {
         let mut resolved = Vec::with_capacity(group.len());
         for term in group {
-            resolved.push(widen(connection, term, &mut plan.read_as).await?);
+            resolved.push(widen(connection, term, guesses, &mut plan.read_as).await?);
         }
         plan.groups.push(resolved);
     }
@@ -120,6 +123,7 @@ pub(super) async fn resolve(
 async fn widen(
     connection: &mut PgConnection,
     term: &Term,
+    guesses: bool,
     read_as: &mut Vec<ReadAs>,
 ) -> Result<Resolved, sqlx::Error> {
     let mut resolved = Resolved::exactly(term.clone());
@@ -136,7 +140,7 @@ async fn widen(
             return Ok(resolved);
         }
     }
-    if is_known(connection, word, resolved.longer).await? {
+    if !guesses || is_known(connection, word, resolved.longer).await? {
         return Ok(resolved);
     }
     let found = spelled_alike(connection, word).await?;

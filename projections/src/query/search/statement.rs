@@ -1,7 +1,8 @@
 //! The one statement of a search: what is found, a page of it in order, and how many of each kind.
 
 use super::resolve::Plan;
-use super::{SearchFilter, SearchKey};
+use super::{SearchFilter, SearchKey, visible};
+use kmrl_domain::authority::Visibility;
 use kmrl_domain::values::Status;
 use sqlx::{Postgres, QueryBuilder};
 
@@ -16,6 +17,7 @@ const OTHER_FORM: f32 = 0.25;
 pub(super) const FACETS: [&str; 4] = ["source", "department", "language", "status"];
 
 pub(super) struct Ask<'a> {
+    pub visible: &'a Visibility,
     pub plan: &'a Plan,
     pub filter: &'a SearchFilter,
     pub newest: bool,
@@ -76,7 +78,7 @@ impl Ask<'_> {
     }
 
     /// Documents of one part, which is all but the largest.
-    fn push_whole(&self, sql: &mut QueryBuilder<'_, Postgres>) {
+    fn push_whole<'a>(&'a self, sql: &mut QueryBuilder<'a, Postgres>) {
         let mut all = self.plan.asked();
         all.extend(self.plan.barred().iter().map(|barred| format!("!{barred}")));
         sql.push(
@@ -88,7 +90,7 @@ impl Ask<'_> {
     }
 
     /// Documents of several parts: what is asked for may stand in one part or another.
-    fn push_parted(&self, sql: &mut QueryBuilder<'_, Postgres>) {
+    fn push_parted<'a>(&'a self, sql: &mut QueryBuilder<'a, Postgres>) {
         let (asked, barred) = (self.plan.asked(), self.plan.barred());
         let any: Vec<&str> = asked.iter().chain(&barred).map(String::as_str).collect();
         sql.push(
@@ -108,7 +110,12 @@ impl Ask<'_> {
         }
     }
 
-    fn push_beside(&self, sql: &mut QueryBuilder<'_, Postgres>) {
+    fn push_beside<'a>(&'a self, sql: &mut QueryBuilder<'a, Postgres>) {
+        if *self.visible != Visibility::All {
+            sql.push(" AND EXISTS (SELECT 1 FROM read.documents d WHERE d.id = s.document_id");
+            visible::push(sql, "d", self.visible);
+            sql.push(")");
+        }
         if !self.filter.include_withdrawn {
             sql.push(" AND NOT s.withdrawn");
         }

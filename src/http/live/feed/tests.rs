@@ -12,6 +12,7 @@ fn event(position: i64, transient: bool) -> LiveEvent {
         status: Status::Processing,
         source: Arc::from("scan"),
         department: None,
+        uploader: Arc::from("key:admin"),
         event_type: None,
         json: "{}".into(),
         cloud_event: None,

@@ -92,7 +92,7 @@ fn messages(events: &[DocumentEvent]) -> Vec<Value> {
         .iter()
         .zip(1_i64..)
         .map(|(event, n)| {
-            known.apply(n, event);
+            known.apply(n, "key:one", event);
             let live = of_event(id, &recorded(10 + n, id, n, event), event, &known).unwrap();
             serde_json::from_str(&live.json).unwrap()
         })
@@ -184,8 +184,8 @@ fn corrections_and_withdrawals_keep_the_status_and_name_the_change() {
 fn progress_is_transient_and_has_no_position() {
     let id = Uuid::from_u128(7);
     let mut known = Known::default();
-    known.apply(1, &uploaded("scan"));
-    known.apply(2, &started());
+    known.apply(1, "key:one", &uploaded("scan"));
+    known.apply(2, "key:one", &started());
     let progress = Progress {
         document_id: id,
         percent: 25,

@@ -1,6 +1,9 @@
 //! `GET /api/v1/events`: the log by position, filtered by document, type, actor and time.
 
+mod shown;
+
 use super::audited::Touched;
+use super::auth::Principal;
 use super::cloud_event::{BATCH_MEDIA_TYPE, CloudEvent};
 use super::position;
 use super::problem::{Problem, ProblemBody, ProblemType};
@@ -12,6 +15,7 @@ use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use kmrl_domain::RecordedEvent;
+use kmrl_domain::authority::{Permission, Target, Visibility};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -42,7 +46,7 @@ pub(super) struct EventsQuery {
     since: Option<String>,
     /// Only recorded before (RFC 3339).
     until: Option<String>,
-    /// Also events that are records of access; the default is false.
+    /// Also events that are records of access; the default is false. Needs audit:read.
     access: Option<bool>,
     /// json (a page, the default) or cloudevents (an array of CloudEvents 1.0; `Link` has the
     /// next page).
@@ -87,12 +91,14 @@ struct Event {
             headers(("Link" = String, description = "The next page, of CloudEvents"))),
         (status = 400, description = "A parameter cannot be used", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "`after` is beyond the end of the log", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The log cannot be read now", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn events(
     State(state): State<ApiState>,
+    principal: Principal,
     Query(query): Query<EventsQuery>,
     uri: Uri,
 ) -> Result<Response, Problem> {
@@ -116,14 +122,25 @@ pub(super) async fn events(
         until: moment("until", query.until)?,
         access: query.access.unwrap_or(asks_for_access),
     };
+    let authority = &principal.authority;
+    if filter.access && !authority.permits(Permission::Audit, Target::Anything) {
+        let what = format!(
+            "records of access need the permission `{}`",
+            Permission::Audit
+        );
+        return Err(Problem::new(ProblemType::Forbidden).detail(what));
+    }
     let head = state.log.head().await;
-    let head = head.map_err(crate::event_store::LogError::from)?;
+    let mut head = head.map_err(crate::event_store::LogError::from)?;
     position::reached(Some(after), head)?;
-    let events = state.log.page(&filter).await?;
-    let last = events.last().map_or(after, |e| e.position);
-    let full = i64::try_from(events.len()).is_ok_and(|n| n == filter.limit);
-    // After a page that is not full nothing that passes is left up to the head.
-    let next_after = if full { last } else { last.max(head) };
+    if authority.visibility() != Visibility::All {
+        // Whose a document is is read from rows: what these do not have yet comes with the next page.
+        head = head
+            .min(state.everything.visible_position().await?)
+            .max(after);
+    }
+    let shown = shown::page(&state, authority, filter, head).await?;
+    let (events, next_after) = (shown.events, shown.next_after);
     let touched = Touched::many(events.len(), head);
     if as_cloud_events {
         return Ok(touched.with(batch(&events, &uri, next_after)));
