@@ -6,6 +6,7 @@ mod config;
 mod dead_letters;
 mod extract;
 mod health;
+mod keys;
 mod rebuild;
 mod search;
 mod serve;
@@ -53,6 +54,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     /// Ask the audit trail: who did, saw or tried what.
     Audit(audit::AuditArgs),
+    /// Issue, list, rotate and revoke API keys of a running gateway.
+    Keys(keys::KeysArgs),
     /// Show or check the settings.
     Config(config::ConfigArgs),
     /// Print the OpenAPI document.
@@ -174,6 +177,7 @@ async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliE
         Command::Check(args) => check::run(args, settings).await,
         Command::DeadLetters(args) => dead_letters::run(args, settings).await,
         Command::Audit(args) => audit::run(args, settings).await,
+        Command::Keys(args) => keys::run(args, &ServerAddress::find(&settings)?).await,
         Command::Health => health::run(&ServerAddress::base_url(&settings)).await,
         // Handled before the settings were read.
         Command::Config(_)

@@ -48,7 +48,12 @@ pub(super) fn base() -> OpenApi {
 /// Every route behind the gate may answer that it does not let the request through.
 pub(super) fn behind_the_gate(mut api: OpenApi) -> OpenApi {
     for item in api.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.delete,
+        ];
         for operation in operations.into_iter().flatten() {
             let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody")));
             let forbidden = ResponseBuilder::new()

@@ -209,16 +209,14 @@ async fn a_live_connection_leaves_what_it_asked_for_and_how_far_it_came() {
     let world = World::new().await;
     let gateway = world.start();
     let id = processed(&gateway, "a.txt").await;
-    let mut socket = gateway
-        .socket("/ws/inspector-7?after=0&source=manual")
-        .await;
+    let mut socket = gateway.socket("/ws/admin?after=0&source=manual").await;
     let subscribe = json!({"type": "subscribe_document", "document_id": id});
     socket.send(subscribe).await;
     socket.find(|m| m["type"] == "subscribed").await;
     let opened = entry(&gateway, "action=live", |_| true).await;
     assert_eq!(opened["status"], 101);
     assert_eq!(opened["parameters"]["source"], "manual");
-    assert_eq!(opened["parameters"]["user_id"], "inspector-7");
+    assert_eq!(opened["parameters"]["user_id"], "admin");
     entry(&gateway, "action=live_subscribe", |e| {
         e["document_id"] == json!(id)
     })

@@ -61,7 +61,7 @@ async fn a_client_subscribes_to_one_document() {
     let gateway = world.start();
     let first = upload(&gateway, 1).await;
     gateway.finished(&first).await;
-    let mut socket = gateway.socket("/ws/inspector-7").await;
+    let mut socket = gateway.socket("/ws/key:admin").await;
     socket
         .send(json!({"type": "subscribe_document", "document_id": first}))
         .await;

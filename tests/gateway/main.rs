@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod audit;
+mod authority;
 mod backup;
 mod bad_input;
 mod check;
@@ -15,6 +16,7 @@ mod faults;
 
 mod http;
 mod inside;
+mod keys;
 mod live;
 mod log;
 mod openapi;
@@ -26,6 +28,7 @@ mod sse;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;
 mod way;
 
 use support::gateway as harness;

@@ -4,14 +4,14 @@ use super::messages;
 use crate::support::{self, PATIENCE, TempDir, TestDatabase, engine_options, eventually};
 use futures::{SinkExt, StreamExt};
 use kmrl_gateway::engines::{Nats, spawn_tied};
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 pub const KEY: &str = "test-key-0123456789abcdef";
 
@@ -250,13 +250,23 @@ impl Gateway {
     }
 
     pub async fn socket(&self, path: &str) -> Socket {
+        let opened = self.socket_with(path, &[("x-api-key", KEY)]).await;
+        opened.unwrap_or_else(|status| panic!("{path}: {status}"))
+    }
+
+    /// The status instead, when it is not opened.
+    pub async fn socket_with(&self, path: &str, headers: &[(&str, &str)]) -> Result<Socket, u16> {
         let url = format!("{}{path}", self.base.replace("http://", "ws://"));
         let mut request = url.into_client_request().unwrap();
-        request
-            .headers_mut()
-            .insert("x-api-key", HeaderValue::from_static(KEY));
-        let (stream, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        Socket(stream)
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().unwrap();
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((stream, _)) => Ok(Socket(stream)),
+            Err(tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("{path}: {error}"),
+        }
     }
 }
 
@@ -306,6 +316,20 @@ impl Socket {
         })
         .await
         .expect("no message came")
+    }
+
+    /// Waits until the other side closes, and gives its code.
+    pub async fn closed(&mut self) -> u16 {
+        tokio::time::timeout(PATIENCE, async {
+            loop {
+                match self.0.next().await.expect("the socket ended").unwrap() {
+                    Message::Close(frame) => return frame.unwrap().code.into(),
+                    _ => {}
+                }
+            }
+        })
+        .await
+        .expect("it was not closed")
     }
 
     /// The next message that fits.

@@ -71,7 +71,7 @@ impl Tokens {
         };
         let header = decode_header(token).map_err(not_good)?;
         // What must be understood and is not (RFC 7515, section 4.1.11) makes a token useless.
-        if header.extras.inner().contains_key("crit") {
+        if header.crit.is_some() {
             return Err(Unproved::NotGood);
         }
         let claims = match (header.alg, &self.shared, &self.published) {
