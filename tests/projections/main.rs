@@ -13,4 +13,5 @@ mod history;
 mod rebuilding;
 mod rows;
 mod search;
+mod visible;
 mod world;

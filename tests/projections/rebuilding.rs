@@ -162,7 +162,7 @@ async fn tables_of_another_shape_are_rebuilt_while_they_are_still_read() {
 #[tokio::test]
 async fn programs_that_start_at_once_prepare_once() {
     let world = World::new().await;
-    sqlx::raw_sql("DELETE FROM projections; DROP SCHEMA rm_texts_1 CASCADE; DROP SCHEMA rm_statistics_1 CASCADE; DROP SCHEMA rm_validation_errors_1 CASCADE; DROP SCHEMA rm_documents_1 CASCADE; DROP SCHEMA rm_search_1 CASCADE; DROP SCHEMA rm_audit_1 CASCADE;")
+    sqlx::raw_sql("DELETE FROM projections; DROP SCHEMA rm_texts_1 CASCADE; DROP SCHEMA rm_statistics_1 CASCADE; DROP SCHEMA rm_validation_errors_1 CASCADE; DROP SCHEMA rm_documents_1 CASCADE; DROP SCHEMA rm_search_1 CASCADE; DROP SCHEMA rm_audit_1 CASCADE; DROP SCHEMA rm_api_keys_1 CASCADE;")
         .execute(&world.pool)
         .await
         .unwrap();

@@ -6,7 +6,7 @@ use kmrl_domain::RecordedEvent;
 use kmrl_domain::values::TextArtefact;
 use kmrl_projections::query::ReadModel;
 use kmrl_projections::{BoxError, EventSource, NAMES, Projector, TextError, TextSource};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{PgPool, Row};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -23,6 +23,17 @@ pub struct New {
     pub event_type: &'static str,
     pub payload: Value,
     pub private: Option<Value>,
+}
+
+impl New {
+    /// Who did it: one of two, by the stream.
+    pub fn actor(&self) -> &'static str {
+        if self.id.as_u128().is_multiple_of(3) {
+            "key:one"
+        } else {
+            "key:two"
+        }
+    }
 }
 
 pub struct World {
@@ -146,7 +157,7 @@ pub async fn append(pool: &PgPool, events: Vec<New>) {
     .bind(column(&|e| e.event_type.into()))
     .bind(vec!["1.0"; n])
     .bind(column(&|e| e.payload.to_string()))
-    .bind(vec!["{}"; n])
+    .bind(column(&|e| json!({"actor": e.actor()}).to_string()))
     .bind(vec!["key:admin"; n])
     .bind(salts)
     .bind(private)
@@ -171,7 +182,7 @@ pub struct TableLog {
 impl EventSource for TableLog {
     async fn read(&self, after: i64, limit: i64) -> Result<Vec<RecordedEvent>, BoxError> {
         let rows = sqlx::query(
-            "SELECT e.*, e.payload::text AS body, p.content FROM events e \
+            "SELECT e.*, e.payload::text AS body, e.metadata::text AS meta, p.content FROM events e \
              LEFT JOIN private_parts p USING (position) \
              WHERE e.position > $1 AND e.position <> $3 ORDER BY e.position LIMIT $2",
         )
@@ -191,7 +202,7 @@ impl EventSource for TableLog {
                     event_type: row.get("event_type"),
                     event_version: row.get("event_version"),
                     payload: serde_json::from_str(row.get("body"))?,
-                    metadata: HashMap::new(),
+                    metadata: serde_json::from_str(row.get("meta"))?,
                     recorded_at: row.get("recorded_at"),
                     private: private.map(|p| serde_json::from_str(&p)).transpose()?,
                 })
