@@ -26,6 +26,8 @@ pub struct ApiKey {
     pub grant: Option<Grant>,
     /// The digest of the secret in force.
     pub digest: String,
+    /// A mark of the key that the digest was made with.
+    pub pepper: String,
     /// The digest of the secret before, and until when it is good.
     pub previous: Option<(String, OffsetDateTime)>,
     /// It was revoked.
@@ -75,9 +77,11 @@ impl Aggregate for ApiKey {
             ApiKeyEvent::KeyIssued(e) => {
                 self.grant = Some(e.grant);
                 self.digest = e.digest;
+                self.pepper = e.pepper;
             }
             ApiKeyEvent::KeyRotated(e) => {
                 let before = std::mem::replace(&mut self.digest, e.digest);
+                self.pepper = e.pepper;
                 self.previous = Some((before, e.overlap_until));
             }
             ApiKeyEvent::KeyRevoked(_) => self.revoked = true,

@@ -89,7 +89,16 @@ impl ApiKeys {
         };
         let is_of = |digest: &str| self.0.pepper.is_digest(digest, secret.bytes());
         let grant = key.grants(self.0.clock.now(), is_of);
-        let grant = grant.ok_or(Unproved::NotGood)?;
+        let Some(grant) = grant else {
+            if key.grant.is_some() && key.pepper != self.0.pepper.mark() {
+                let key = secret.prefix();
+                tracing::warn!(
+                    key,
+                    "a key was issued with another keys.pepper than this process has"
+                );
+            }
+            return Err(Unproved::NotGood);
+        };
         let actor = format!("key:{}", grant.name);
         let authority = Authority {
             actor: actor.clone(),
