@@ -101,6 +101,23 @@ pub struct HttpSettings {
     pub shutdown_grace: Duration,
 }
 
+/// What health calls too much.
+#[derive(Clone, Debug)]
+pub struct HealthSettings {
+    /// Longest that the relay, a projection or the notary may be behind.
+    pub lag: Duration,
+    /// Most jobs that may wait.
+    pub queue_jobs: u64,
+    /// Longest that a job may wait for a worker.
+    pub queue_wait: Duration,
+    /// Least room on the disk of the data folder, in bytes.
+    pub disk_free_bytes: u64,
+    /// Most that this machine's clock may differ from the database's.
+    pub clock_skew: Duration,
+    /// Between trials of the jail.
+    pub jail_every: Duration,
+}
+
 /// Signed checkpoints of the event log.
 #[derive(Clone, Debug)]
 pub struct NotarySettings {
@@ -271,6 +288,17 @@ pub(super) fn http(r: &mut Reader) -> HttpSettings {
         listen: r.required("listen", SocketAddr::from(([127, 0, 0, 1], 8080))),
         min_position_wait: seconds(r, "http.min_position_wait"),
         shutdown_grace: seconds(r, "http.shutdown_grace"),
+    }
+}
+
+pub(super) fn health(r: &mut Reader) -> HealthSettings {
+    HealthSettings {
+        lag: seconds(r, "health.lag"),
+        queue_jobs: r.number("health.queue_jobs", 1, 1 << 40),
+        queue_wait: seconds(r, "health.queue_wait"),
+        disk_free_bytes: r.number("health.disk_free_bytes", 0, 1 << 60),
+        clock_skew: seconds(r, "health.clock_skew"),
+        jail_every: seconds(r, "health.jail_every"),
     }
 }
 

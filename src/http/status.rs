@@ -1,9 +1,9 @@
 //! `GET /api/v1/status`: the gateway in one answer: how its parts are and how much it holds.
 
-use super::health::HealthReport;
 use super::live::Connections;
 use super::problem::{Problem, ProblemBody};
 use super::state::ApiState;
+use crate::health::HealthReport;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -45,6 +45,6 @@ pub(super) async fn status(State(state): State<ApiState>) -> Result<Json<SystemS
         processing: of("processing"),
         connections: state.live.connections(),
         timestamp: state.clock.now(),
-        health: state.health.report().await,
+        health: HealthReport::clone(&*state.health.report().await),
     }))
 }

@@ -12,13 +12,16 @@ mod door;
 mod erasure;
 mod evidence;
 mod faults;
+mod health;
 
 mod http;
 mod inside;
 mod live;
 mod log;
+mod metrics;
 mod openapi;
 mod past;
+mod reload;
 mod review;
 mod scans;
 mod search;
