@@ -19,6 +19,7 @@ mod inside;
 mod live;
 mod log;
 mod metrics;
+mod monitoring;
 mod openapi;
 mod past;
 mod reload;
