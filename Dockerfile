@@ -28,6 +28,6 @@ ENV KMRL_DATA_DIR=/data \
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["kmrl-gateway", "health"]
+    CMD ["/usr/local/bin/kmrl-gateway", "health"]
 ENTRYPOINT ["kmrl-gateway"]
 CMD ["serve"]

@@ -26,18 +26,18 @@ use kmrl_gateway::adapters::nats_queue::NatsQueue;
 use kmrl_gateway::adapters::system::{SystemClock, SystemIds};
 use kmrl_gateway::audit::AccessRecorder;
 use kmrl_gateway::commands::{CommandOptions, Commands};
-use kmrl_gateway::config::{Reader, Secret, Settings};
+use kmrl_gateway::config::{Current, Reader, Secret, Settings};
 use kmrl_gateway::dead_letters::DeadLetters;
 use kmrl_gateway::door::Door;
 use kmrl_gateway::engines::Nats;
 use kmrl_gateway::event_store::PostgresEventStore;
 use kmrl_gateway::evidence::Evidence;
-use kmrl_gateway::http::health::Health;
-use kmrl_gateway::http::jail::Jail;
+use kmrl_gateway::health::jail::Jail;
+use kmrl_gateway::health::{Health, Probed};
 use kmrl_gateway::http::live::LiveHub;
-use kmrl_gateway::http::metrics::Metrics;
 use kmrl_gateway::http::router::{router, unrecorded_router};
 use kmrl_gateway::http::state::{ApiState, Parts};
+use kmrl_gateway::metrics::Metrics;
 use kmrl_gateway::notary::LogTree;
 use kmrl_gateway::ports::{BlobStore, Clock, Ids, JobQueue};
 use kmrl_gateway::projector::{self, BlobTexts};
@@ -168,6 +168,8 @@ async fn state(
     let commands = Commands::new(store.clone());
     let log_source = Arc::new(log.clone());
     let texts = Arc::new(BlobTexts(Arc::clone(&blobs)));
+    let upload: Current<_> = settings.upload.into();
+    let metrics = Arc::new(Metrics::new(upload.clone()).unwrap());
     ApiState::new(Parts {
         tree: LogTree::new(pool.clone()),
         evidence: Evidence {
@@ -186,15 +188,22 @@ async fn state(
         commands,
         access: AccessRecorder::start(store.clone(), ids.clone()),
         live: live.await.unwrap(),
-        health: Arc::new(Health {
+        health: Health::new(Probed {
+            pool: pool.clone(),
             log: log.clone(),
             read: read.clone(),
             blobs: Arc::clone(&blobs),
             queue,
             scanner: None,
-            jail: Jail::new(None),
+            jail: Jail::new(None, settings.health.jail_every),
+            clock: clock.clone(),
+            data_dir: dir.path().to_owned(),
+            notary_every: settings.notary.every,
+            metrics: Arc::clone(&metrics),
+            settings: settings.health.into(),
             roles: vec!["api".into()],
         }),
+        pool: pool.clone(),
         log,
         read,
         blobs,
@@ -202,10 +211,10 @@ async fn state(
         signals: signals.clone(),
         clock,
         ids,
-        metrics: Arc::new(Metrics::default()),
+        metrics,
         approver: None,
         key: Secret::new(KEY.into()),
-        upload: settings.upload,
+        upload,
         door: Arc::new(Door::new(settings.door, readers, None)),
         min_position_wait: settings.http.min_position_wait,
     })

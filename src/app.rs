@@ -8,11 +8,12 @@ use crate::adapters::system::{SystemClock, SystemIds};
 use crate::adapters::{nats, nats_queue::NatsQueue};
 use crate::audit::AccessRecorder;
 use crate::commands::Commands;
-use crate::config::{Secret, Settings};
+use crate::config::{Secret, SettingFlags, Settings};
 use crate::door::Door;
 use crate::event_store::{self, EventLog, PostgresEventStore};
+use crate::metrics::{Measured, Metrics};
 use crate::ports::{BlobStore, JobQueue};
-use crate::projector::BlobTexts;
+use crate::projector::{BlobTexts, Delays};
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
@@ -26,9 +27,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 mod audit;
+mod reload;
 mod roles;
 mod tools;
 
+use reload::Reloadable;
 pub use tools::{Tools, extraction_child, tools};
 
 pub use audit::{AuditTools, audit_tools};
@@ -224,16 +227,20 @@ pub struct Plan<'a> {
     pub migrate: bool,
     /// The administrator's key.
     pub key: &'a Secret,
+    /// Where the settings are read again from.
+    pub flags: &'a SettingFlags,
 }
 
 /// The parts that roles share.
 struct Parts {
     settings: Settings,
+    reloadable: Reloadable,
     pool: PgPool,
     store: PostgresEventStore,
     commands: Commands,
     access: AccessRecorder,
     signals: Signals,
+    metrics: Arc<Metrics>,
     queue: Arc<dyn JobQueue>,
     blobs: Arc<dyn BlobStore>,
     spool: Spool,
@@ -271,6 +278,7 @@ impl Parts {
         let (blobs, spool) = open_blobs(settings).await?;
         let store = PostgresEventStore::start(pool.clone(), signals.clone());
         let ids = Arc::new(SystemIds);
+        let reloadable = Reloadable::of(settings);
         Ok(Self {
             settings: settings.clone(),
             access: AccessRecorder::start(store.clone(), ids.clone()),
@@ -278,6 +286,10 @@ impl Parts {
             commands: Commands::new(store.clone()),
             store,
             signals,
+            metrics: Arc::new(
+                Metrics::new(reloadable.upload.clone()).map_err(start("making the metrics"))?,
+            ),
+            reloadable,
             queue: Arc::new(queue),
             blobs,
             spool,
@@ -303,6 +315,7 @@ pub async fn run(
         roles,
         migrate,
         key,
+        flags,
     } = plan;
     let parts = Parts::make(settings, backends, migrate).await?;
     if roles.contains(&Role::Projector) {
@@ -327,8 +340,8 @@ pub async fn run(
     // Starts nothing before it is first needed.
     let readers = Arc::new(tools::extraction_child(settings)?);
     let door = Arc::new(Door::new(
-        settings.door.clone(),
-        readers.clone(),
+        parts.reloadable.door.clone(),
+        Arc::new(Measured::new(readers.clone(), Arc::clone(&parts.metrics))),
         roles::scanner(settings),
     ));
     if roles.contains(&Role::Worker) {
@@ -355,6 +368,8 @@ pub async fn run(
     let ended = tokio::select! {
         biased;
         () = shutdown.cancelled() => None,
+        // Ends with shutdown only.
+        () = reload::run(&parts, flags.clone(), shutdown.clone()) => None,
         Some(name) = front.join_next() => Some(name),
         Some(name) = back.join_next() => Some(name),
     };
@@ -382,7 +397,8 @@ fn start_background(
 ) -> JoinSet<&'static str> {
     let mut back = JoinSet::new();
     if roles.contains(&Role::Projector) {
-        let projector = make_projector(&parts.pool, &parts.blobs);
+        let delays = Arc::new(Delays(Arc::clone(&parts.metrics)));
+        let projector = make_projector(&parts.pool, &parts.blobs).watched_by(delays);
         let (signals, stop) = (parts.signals.clone(), background.clone());
         back.spawn(async move {
             projector::run(projector, signals, stop).await;

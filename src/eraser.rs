@@ -10,7 +10,7 @@ mod destroy;
 mod retention;
 
 use crate::commands::{CommandError, Commands};
-use crate::config::RetentionRule;
+use crate::config::{Current, RetentionRule};
 use crate::event_store::{EventFilter, EventLog, LogError};
 use crate::ports::{BlobError, BlobStore, Clock, Ids};
 use crate::removal::{RemovalError, Removals};
@@ -38,7 +38,7 @@ pub struct EraserSettings {
     /// How long after an erasure a worker may still put text of the document.
     pub watch: Duration,
     /// How long documents are kept. The first that fits a document counts.
-    pub retention: Vec<RetentionRule>,
+    pub retention: Current<Vec<RetentionRule>>,
 }
 
 /// What an eraser works with.

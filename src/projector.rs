@@ -2,13 +2,14 @@
 //! two sources it reads from.
 
 use crate::event_store::EventLog;
+use crate::metrics::{Metrics, Stage};
 use crate::ports::{BlobError, BlobStore};
 use crate::signals::Signals;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use kmrl_domain::RecordedEvent;
 use kmrl_domain::values::TextArtefact;
-use kmrl_projections::{BoxError, EventSource, Projector, TextError, TextSource};
+use kmrl_projections::{BoxError, EventSource, Projector, TextError, TextSource, Watcher};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,19 @@ impl EventSource for EventLog {
 
     async fn head(&self) -> Result<i64, BoxError> {
         Ok(Self::head(self).await?)
+    }
+}
+
+/// Counts how long events take to be seen.
+pub struct Delays(pub Arc<Metrics>);
+
+impl Watcher for Delays {
+    fn applied(&self, projection: &'static str, event: &RecordedEvent, delay: Duration) {
+        self.0.projected(projection, delay);
+        // The row that readers of a document are shown.
+        if projection == "documents" && event.event_type == "Extracted" {
+            self.0.stage(Stage::Visible, delay);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod sweep;
 mod take_in;
 
 use crate::event_store::{EventLog, LogError};
+use crate::metrics::Metrics;
 use crate::ports::{JobQueue, QueueError};
 use crate::signals::{FLOOR, Signals};
 use sqlx::PgPool;
@@ -43,6 +44,8 @@ pub struct Relay {
     pub queue: Arc<dyn JobQueue>,
     /// Hints.
     pub signals: Signals,
+    /// Counts jobs.
+    pub metrics: Arc<Metrics>,
     /// Times.
     pub settings: RelaySettings,
 }

@@ -12,13 +12,17 @@ use crate::registry::Generation;
 use kmrl_domain::RecordedEvent;
 use sqlx::{Acquire, PgConnection, PgPool};
 use std::collections::BTreeMap;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Committed {
     /// It is applied, and the checkpoint stands at its end.
-    Applied,
+    Applied {
+        /// When, by the database's clock: just before the commit.
+        at: OffsetDateTime,
+    },
     /// The generation is no longer where or what it was when the batch was read: somebody else
     /// applied events to it, or swapped it. Nothing was done.
     Moved,
@@ -69,22 +73,20 @@ struct Work<'a> {
 impl Work<'_> {
     /// Moves the checkpoint past events that do not concern the model.
     async fn pass_over(&self) -> Result<Committed, sqlx::Error> {
-        let moved = sqlx::query(
+        let moved = sqlx::query_scalar(
             "WITH quick AS (SELECT set_config('synchronous_commit', 'off', true)) \
              UPDATE projections SET position = $5, updated_at = now() FROM quick \
-             WHERE name = $1 AND generation = $2 AND state = $3 AND position = $4",
+             WHERE name = $1 AND generation = $2 AND state = $3 AND position = $4 \
+             RETURNING clock_timestamp()",
         )
         .bind(&self.generation.name)
         .bind(self.generation.generation)
         .bind(&self.generation.state)
         .bind(self.batch.after())
         .bind(self.batch.end())
-        .execute(self.pool)
+        .fetch_optional(self.pool)
         .await?;
-        Ok(match moved.rows_affected() {
-            0 => Committed::Moved,
-            _ => Committed::Applied,
-        })
+        Ok(moved.map_or(Committed::Moved, |at| Committed::Applied { at }))
     }
 
     async fn apply(&self, care: Care) -> Result<Committed, sqlx::Error> {
@@ -101,14 +103,14 @@ impl Work<'_> {
         };
         let rejected = self.forget(&mut tx, rejected).await?;
         self.park(&mut tx, rejected).await?;
-        sqlx::query(
+        let at = sqlx::query_scalar(
             "UPDATE projections SET position = $3, updated_at = now() \
-             WHERE name = $1 AND generation = $2",
+             WHERE name = $1 AND generation = $2 RETURNING clock_timestamp()",
         )
         .bind(&self.generation.name)
         .bind(self.generation.generation)
         .bind(self.batch.end())
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
         let is_live = self.generation.is_live();
         fault_point::reach(match is_live {
@@ -119,7 +121,7 @@ impl Work<'_> {
         if is_live {
             fault_point::reach("projector.after_commit");
         }
-        Ok(Committed::Applied)
+        Ok(Committed::Applied { at })
     }
 
     /// Locks the checkpoint; false when it is not where the batch begins.

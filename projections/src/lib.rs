@@ -27,5 +27,5 @@ pub use compare::{Comparison, UnlikeRow};
 pub use error::ProjectionError;
 pub use model::NAMES;
 pub use rebuild::RebuildReport;
-pub use runner::Projector;
+pub use runner::{Projector, Watcher};
 pub use source::{BoxError, EventSource, TextError, TextSource};

@@ -112,7 +112,7 @@ impl Projector {
                 self.read(model, batch.end(), until),
             );
             next = match committed? {
-                Committed::Applied => {
+                Committed::Applied { .. } => {
                     generation.position = batch.end();
                     ahead?
                 }

@@ -10,8 +10,11 @@ use crate::error::ProjectionError;
 use crate::model::{MODELS, Model, apart, awaited};
 use crate::registry;
 use crate::source::{EventSource, TextSource};
+use kmrl_domain::RecordedEvent;
 use sqlx::PgPool;
 use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
 
 /// Runs the projections.
 #[derive(Clone)]
@@ -19,13 +22,35 @@ pub struct Projector {
     pub(crate) pool: PgPool,
     pub(crate) log: Arc<dyn EventSource>,
     pub(crate) texts: Arc<dyn TextSource>,
+    watcher: Option<Arc<dyn Watcher>>,
+}
+
+/// Is told of every event that the rows shown to readers have taken in, by the projector that
+/// committed it: all of them together tell of each once. Not told of rebuilds.
+pub trait Watcher: Send + Sync + 'static {
+    /// `projection` shows `event` since `delay` after its time.
+    fn applied(&self, projection: &'static str, event: &RecordedEvent, delay: Duration);
 }
 
 impl Projector {
     /// A projector that writes to the database of `pool`, which is migrated.
     #[must_use]
     pub fn new(pool: PgPool, log: Arc<dyn EventSource>, texts: Arc<dyn TextSource>) -> Self {
-        Self { pool, log, texts }
+        Self {
+            pool,
+            log,
+            texts,
+            watcher: None,
+        }
+    }
+
+    /// The same projector, with somebody who watches it.
+    #[must_use]
+    pub fn watched_by(self, watcher: Arc<dyn Watcher>) -> Self {
+        Self {
+            watcher: Some(watcher),
+            ..self
+        }
     }
 
     /// Makes the tables that are not there yet. A projection whose live tables have another shape
@@ -103,6 +128,16 @@ impl Projector {
         Ok(passed)
     }
 
+    fn tell(&self, model: &dyn Model, batch: &Batch, at: OffsetDateTime) {
+        let Some(watcher) = &self.watcher else {
+            return;
+        };
+        for event in batch.events().iter().filter(|event| model.concerns(event)) {
+            let delay = Duration::try_from(at - event.recorded_at).unwrap_or_default();
+            watcher.applied(model.name(), event, delay);
+        }
+    }
+
     /// Applies one batch, if there is one.
     async fn advance(
         &self,
@@ -117,8 +152,12 @@ impl Projector {
             let batch = reader
                 .batch(model, log, texts, generation.position, until)
                 .await?;
-            if commit(&self.pool, model, &generation, &batch).await? == Committed::Moved {
+            let Committed::Applied { at } = commit(&self.pool, model, &generation, &batch).await?
+            else {
                 return Ok(Reached::Somewhere);
+            };
+            if generation.is_live() {
+                self.tell(model, &batch, at);
             }
             generation.position = batch.end();
             trace(model, &batch);

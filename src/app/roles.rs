@@ -7,18 +7,18 @@ use crate::config::{ClamdPlace, Secret, Settings};
 use crate::door::Door;
 use crate::eraser::{Eraser, EraserSettings};
 use crate::evidence::Evidence;
-use crate::http::health::Health;
-use crate::http::jail::Jail;
+use crate::health::jail::Jail;
+use crate::health::{Health, Probed};
 use crate::http::live::LiveHub;
-use crate::http::metrics::Metrics;
 use crate::http::router;
 use crate::http::state::{ApiState, Parts as ApiParts};
 use crate::identity::{ApiKeys, Identity, Tickets, Tokens, load_pepper};
+use crate::metrics::Measured;
 use crate::notary::{LogTree, Notary};
 use crate::ports::{JailProbe, Scanner};
 use crate::relay::{Relay, RelaySettings};
 use crate::spool::Spool;
-use crate::work::{Judge, WorkSettings, Worker};
+use crate::work::{WorkSettings, Worker};
 use axum::Router;
 use kmrl_projections::query::ReadModel;
 use std::net::SocketAddr;
@@ -34,6 +34,7 @@ pub(super) fn relay(parts: &Parts) -> Relay {
         log: parts.store.log().clone(),
         queue: Arc::clone(&parts.queue),
         signals: parts.signals.clone(),
+        metrics: Arc::clone(&parts.metrics),
         settings: RelaySettings {
             ack_wait: parts.settings.jobs.ack_wait,
             sweep_every: parts.settings.jobs.sweep_every,
@@ -58,7 +59,7 @@ pub(super) fn eraser(parts: &Parts) -> Eraser {
         settings: EraserSettings {
             sweep_every: parts.settings.erasure.sweep_every,
             watch: parts.settings.jobs.hard_limit + STRAGGLING,
-            retention: parts.settings.erasure.retention.clone(),
+            retention: parts.reloadable.retention.clone(),
         },
     }
 }
@@ -75,7 +76,8 @@ pub(super) fn worker(
         pool: parts.pool.clone(),
         queue: Arc::clone(&parts.queue),
         blobs: Arc::clone(&parts.blobs),
-        extractor,
+        extractor: Arc::new(Measured::new(extractor, Arc::clone(&parts.metrics))),
+        metrics: Arc::clone(&parts.metrics),
         commands: parts.commands.clone(),
         log: parts.store.log().clone(),
         signals: parts.signals.clone(),
@@ -94,10 +96,7 @@ pub(super) fn worker(
             retry_longest: jobs.retry_longest,
             ack_wait: jobs.ack_wait,
             grace: parts.settings.http.shutdown_grace,
-            judge: Judge {
-                departments: Arc::clone(&parts.settings.judging.departments),
-                review_below: parts.settings.judging.review_below,
-            },
+            judge: parts.reloadable.judging.clone(),
         },
     })
 }
@@ -195,22 +194,32 @@ pub(super) async fn serve(
         clock: parts.clock.clone(),
         ids: parts.ids.clone(),
         live: live.clone(),
-        health: Arc::new(Health {
+        health: Health::new(Probed {
+            pool: parts.pool.clone(),
             log,
             read,
             blobs: Arc::clone(&parts.blobs),
             queue: Arc::clone(&parts.queue),
             scanner: readers.is_some().then(|| door.scanner()).flatten(),
-            jail: Jail::new(readers.map(|readers| readers as Arc<dyn JailProbe>)),
+            jail: Jail::new(
+                readers.map(|readers| readers as Arc<dyn JailProbe>),
+                parts.settings.health.jail_every,
+            ),
+            clock: parts.clock.clone(),
+            data_dir: parts.settings.data_dir.clone(),
             roles: roles
                 .iter()
                 .map(|r| format!("{r:?}").to_lowercase())
                 .collect(),
+            settings: parts.reloadable.health.clone(),
+            notary_every: parts.settings.notary.every,
+            metrics: Arc::clone(&parts.metrics),
         }),
-        metrics: Arc::new(Metrics::default()),
+        metrics: Arc::clone(&parts.metrics),
+        pool: parts.pool.clone(),
         identity: identity(parts, key)?,
         origins: parts.settings.http.allowed_origins.clone(),
-        upload: parts.settings.upload.clone(),
+        upload: parts.reloadable.upload.clone(),
         door,
         min_position_wait: parts.settings.http.min_position_wait,
     });

@@ -1,7 +1,7 @@
 //! `config`: the table of settings, the values in force, and whether they can be used.
 
 use super::CliError;
-use crate::config::{Origin, SETTINGS, SettingFlags, Settings, markdown};
+use crate::config::{Origin, Reader, SETTINGS, SettingFlags, Settings, markdown};
 use std::process::ExitCode;
 
 /// What to do with the settings.
@@ -17,24 +17,25 @@ enum What {
     Table,
     /// Print the values in force and where each comes from; secrets are hidden.
     Show,
-    /// Check the settings; tells all errors at once.
+    /// Print them and check them: all errors at once, and exit code 1 when there are any.
     Check,
 }
 
 pub(super) fn run(args: &ConfigArgs, flags: &SettingFlags) -> Result<ExitCode, CliError> {
     match args.what {
         What::Table => print(markdown().trim_end()),
-        What::Show => show(flags)?,
+        What::Show => show(&flags.reader()?),
         What::Check => {
-            Settings::read(flags.reader()?)?;
+            let reader = flags.reader()?;
+            show(&reader);
+            Settings::read(reader)?;
             print("the settings can be used");
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(flags: &SettingFlags) -> Result<(), CliError> {
-    let reader = flags.reader()?;
+fn show(reader: &Reader) {
     for setting in SETTINGS {
         let (value, origin) = reader.raw(setting);
         let value = match value {
@@ -50,7 +51,6 @@ fn show(flags: &SettingFlags) -> Result<(), CliError> {
         };
         print(&format!("{:<28} {value}  [{origin}]", setting.key));
     }
-    Ok(())
 }
 
 pub(super) fn openapi() -> Result<ExitCode, CliError> {

@@ -161,13 +161,17 @@ fn run(cli: Cli) -> Result<ExitCode, CliError> {
         .enable_all()
         .build()
         .map_err(|e| CliError::failed("starting the runtime", e))?;
-    runtime.block_on(dispatch(cli.command, settings))
+    runtime.block_on(dispatch(cli.command, settings, &cli.settings))
 }
 
-async fn dispatch(command: Command, settings: Settings) -> Result<ExitCode, CliError> {
+async fn dispatch(
+    command: Command,
+    settings: Settings,
+    flags: &SettingFlags,
+) -> Result<ExitCode, CliError> {
     match command {
-        Command::Up => serve::up(settings).await,
-        Command::Serve(args) => serve::serve(args, settings).await,
+        Command::Up => serve::up(settings, flags).await,
+        Command::Serve(args) => serve::serve(args, settings, flags).await,
         Command::Migrate => serve::migrate(settings).await,
         Command::Extract(args) => extract::run(args, &settings).await,
         Command::Upload(args) => upload::run(args, &ServerAddress::find(&settings)?).await,

@@ -2,7 +2,7 @@
 
 use super::CliError;
 use crate::app::{self, Backends, Plan, Role};
-use crate::config::Settings;
+use crate::config::{SettingFlags, Settings};
 use crate::engines::{self, EngineOptions, Engines};
 use crate::{admin_key, event_store};
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub(super) struct ServeArgs {
     migrate: bool,
 }
 
-pub(super) async fn up(settings: Settings) -> Result<ExitCode, CliError> {
+pub(super) async fn up(settings: Settings, flags: &SettingFlags) -> Result<ExitCode, CliError> {
     make_private_dir(&settings.data_dir)?;
     let embedded = start_engines(&settings).await?;
     let backends = Backends {
@@ -34,7 +34,7 @@ pub(super) async fn up(settings: Settings) -> Result<ExitCode, CliError> {
             embedded.as_ref().map(Engines::nats_url),
         ),
     };
-    let outcome = serve_with(&settings, &backends, &Role::ALL, true).await;
+    let outcome = serve_with(&settings, flags, &backends, &Role::ALL, true).await;
     // Engines go last: everything that used them has stopped.
     if let Some(engines) = embedded {
         let stopped = engines.stop().await;
@@ -45,7 +45,11 @@ pub(super) async fn up(settings: Settings) -> Result<ExitCode, CliError> {
     outcome
 }
 
-pub(super) async fn serve(args: ServeArgs, settings: Settings) -> Result<ExitCode, CliError> {
+pub(super) async fn serve(
+    args: ServeArgs,
+    settings: Settings,
+    flags: &SettingFlags,
+) -> Result<ExitCode, CliError> {
     make_private_dir(&settings.data_dir)?;
     let backends = app::backends(&settings)?;
     let roles = if args.role.is_empty() {
@@ -53,7 +57,7 @@ pub(super) async fn serve(args: ServeArgs, settings: Settings) -> Result<ExitCod
     } else {
         args.role
     };
-    serve_with(&settings, &backends, &roles, args.migrate).await
+    serve_with(&settings, flags, &backends, &roles, args.migrate).await
 }
 
 pub(super) async fn migrate(settings: Settings) -> Result<ExitCode, CliError> {
@@ -68,6 +72,7 @@ pub(super) async fn migrate(settings: Settings) -> Result<ExitCode, CliError> {
 
 async fn serve_with(
     settings: &Settings,
+    flags: &SettingFlags,
     backends: &Backends,
     roles: &[Role],
     migrate: bool,
@@ -83,6 +88,7 @@ async fn serve_with(
         roles,
         migrate,
         key: &key.key,
+        flags,
     };
     app::run(plan, shutdown, started).await?;
     Ok(ExitCode::SUCCESS)

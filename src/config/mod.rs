@@ -2,6 +2,7 @@
 //!
 //! Owns names, defaults, meaning and checks. Starts nothing.
 
+mod current;
 mod door;
 mod flags;
 mod identity;
@@ -13,17 +14,18 @@ mod secret;
 mod sections;
 mod table;
 
+pub use current::Current;
 pub use door::{ClamdPlace, ClamdSettings, DoorSettings, Policies, Policy};
 pub use flags::SettingFlags;
 pub use identity::{IdentitySettings, TokenSettings};
 pub use judging::JudgingSettings;
-pub use reader::{ConfigError, Origin, Reader};
+pub use reader::{ConfigError, Origin, Reader, Values};
 pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
-    DatabaseSettings, EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings,
-    LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
+    DatabaseSettings, EngineSettings, ErasureSettings, HealthSettings, HttpSettings, JobSettings,
+    LiveSettings, LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
     UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
@@ -63,6 +65,8 @@ pub struct Settings {
     pub orphans: OrphanSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// What health calls too much.
+    pub health: HealthSettings,
     /// Signed checkpoints of the event log.
     pub notary: NotarySettings,
     /// How long documents are kept, and their erasure.
@@ -97,6 +101,7 @@ impl Settings {
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
+            health: sections::health(&mut r),
             erasure: sections::erasure(&mut r),
             engines: sections::engines(&mut r),
             log: sections::log(&mut r),

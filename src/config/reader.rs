@@ -58,6 +58,21 @@ fn in_one_line(item: &toml::Value) -> String {
     pairs.join(",")
 }
 
+/// The texts of all settings, to compare with those of another reading. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Values(Vec<Option<String>>);
+
+impl Values {
+    /// Settings that differ and do not take effect without a new start.
+    #[must_use]
+    pub fn need_restart(&self, new: &Self) -> Vec<&'static str> {
+        let both = self.0.iter().zip(&new.0).zip(SETTINGS);
+        both.filter(|((old, new), setting)| old != new && !setting.reloadable)
+            .map(|(_, setting)| setting.key)
+            .collect()
+    }
+}
+
 /// Reads values, remembering what was wrong.
 pub struct Reader {
     flags: HashMap<String, String>,
@@ -162,6 +177,12 @@ impl Reader {
         }
         let default = (!setting.default.is_empty()).then(|| setting.default.to_owned());
         (default, Origin::Default)
+    }
+
+    /// The texts of all settings.
+    #[must_use]
+    pub fn values(&self) -> Values {
+        Values(SETTINGS.iter().map(|setting| self.raw(setting).0).collect())
     }
 
     /// A setting that may be absent.

@@ -15,6 +15,8 @@ pub struct Setting {
     pub help: &'static str,
     /// Never shown.
     pub secret: bool,
+    /// Takes effect with SIGHUP; others need a new start.
+    pub reloadable: bool,
 }
 
 impl Setting {
@@ -22,6 +24,11 @@ impl Setting {
     #[must_use]
     pub fn flag(&self) -> String {
         self.key.replace(['.', '_'], "-")
+    }
+
+    const fn reloadable(mut self) -> Self {
+        self.reloadable = true;
+        self
     }
 }
 
@@ -37,6 +44,7 @@ const fn plain(
         default,
         help,
         secret: false,
+        reloadable: false,
     }
 }
 
@@ -47,6 +55,7 @@ const fn secret(key: &'static str, env: &'static str, help: &'static str) -> Set
         default: "",
         help,
         secret: true,
+        reloadable: false,
     }
 }
 
@@ -171,121 +180,141 @@ pub const SETTINGS: &[Setting] = &[
         "KMRL_UPLOAD_SOURCES",
         "gmail,email,google_drive,sharepoint,maximo,whatsapp,scan,manual",
         "Sources that documents may come from, separated by commas.",
-    ),
+    )
+    .reloadable(),
     plain(
         "upload.max_file_bytes",
         "KMRL_UPLOAD_MAX_FILE_BYTES",
         "209715200",
         "Largest file in bytes (200 MiB); a larger one is cut off while it streams.",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.types",
         "KMRL_DOOR_TYPES",
         "pdf,docx,doc,xlsx,xls,pptx,ppt,odt,ods,odp,rtf,jpg,jpeg,png,gif,bmp,tif,tiff,webp,dwg,dxf,step,stp,iges,igs,txt,md,rst,html,htm,xml,json,csv,eml,msg,zip",
         "Extensions of files that are taken in, separated by commas. Name, declared type and content have to agree. A name without an extension is taken for what its content is.",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.max_bytes",
         "KMRL_DOOR_MAX_BYTES",
         "",
         "Most bytes of files by extension, such as `txt=10000000,zip=50000000`, where that is less than `upload.max_file_bytes`.",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.mismatches",
         "KMRL_DOOR_MISMATCHES",
         "reject",
         "Files whose name, declared type and content disagree: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.polyglots",
         "KMRL_DOOR_POLYGLOTS",
         "reject",
         "Files of several types at once, such as a picture with an archive behind it: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.executables",
         "KMRL_DOOR_EXECUTABLES",
         "reject",
         "Programs and scripts, by themselves, in archives, office files, messages or PDFs: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.macros",
         "KMRL_DOOR_MACROS",
         "quarantine",
         "Office files with macros: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.javascript",
         "KMRL_DOOR_JAVASCRIPT",
         "accept",
         "PDFs with scripts: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.launch_actions",
         "KMRL_DOOR_LAUNCH_ACTIONS",
         "quarantine",
         "PDFs with actions that start a program or open another file: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.opaque",
         "KMRL_DOOR_OPAQUE",
         "quarantine",
         "Files that hold what cannot be looked into, behind a password or in an unknown archive; not PDFs behind a password, which fail in processing: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.uninspectable",
         "KMRL_DOOR_UNINSPECTABLE",
         "quarantine",
         "Files that make the inspector crash, or run out of time or memory: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.malware",
         "KMRL_DOOR_MALWARE",
         "reject",
         "Files that the virus scanner knows: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.unscanned",
         "KMRL_DOOR_UNSCANNED",
         "quarantine",
         "Files beyond the virus scanner's limits: `reject`, `quarantine` (it is kept and waits for two persons) or `accept` (an event says what was found).",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.max_depth",
         "KMRL_DOOR_MAX_DEPTH",
         "5",
         "How deep archives may lie in one another, 1 to 32; beyond it is a bomb, which is always refused.",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.max_entries",
         "KMRL_DOOR_MAX_ENTRIES",
         "20000",
         "Most entries of all archives of a file.",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.max_unpacked_bytes",
         "KMRL_DOOR_MAX_UNPACKED_BYTES",
         "1073741824",
         "Most bytes that a file unpacks to (1 GiB), at least 1 MiB.",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.max_ratio",
         "KMRL_DOOR_MAX_RATIO",
         "200",
         "How many times larger than itself a file may unpack to; up to 64 MiB it may anyhow.",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.max_pixels",
         "KMRL_DOOR_MAX_PIXELS",
         "400000000",
         "Most pixels that a picture declares.",
-    ),
+    )
+    .reloadable(),
     plain(
         "door.within",
         "KMRL_DOOR_WITHIN",
         "60",
         "Seconds after which the inspection of a file is killed.",
-    ),
+    )
+    .reloadable(),
     plain(
         "clamd.address",
         "KMRL_CLAMD_ADDRESS",
@@ -411,13 +440,15 @@ pub const SETTINGS: &[Setting] = &[
         "KMRL_REVIEW_BELOW",
         "0.7",
         "Confidence, 0 to 1, under which a text is for a person to look at.",
-    ),
+    )
+    .reloadable(),
     plain(
         "departments.rules_file",
         "KMRL_DEPARTMENT_RULES",
         "",
         "TOML file with the rules that tell which department a document belongs to, in the form of `src/departments/rules.toml`. Absent: those rules, which are compiled in.",
-    ),
+    )
+    .reloadable(),
     plain(
         "live.ring",
         "KMRL_LIVE_RING",
@@ -455,6 +486,47 @@ pub const SETTINGS: &[Setting] = &[
         "Origins whose web pages may open live connections, separated by commas, such as `https://portal.example`. Pages of the gateway's own origin always may; programs that send no Origin are not concerned.",
     ),
     plain(
+        "health.lag",
+        "KMRL_HEALTH_LAG",
+        "60",
+        "Seconds that the relay, a projection or the notary may be behind the log before health calls it degraded.",
+    )
+    .reloadable(),
+    plain(
+        "health.queue_jobs",
+        "KMRL_HEALTH_QUEUE_JOBS",
+        "10000",
+        "Jobs that may wait for a worker before health calls the queue degraded.",
+    )
+    .reloadable(),
+    plain(
+        "health.queue_wait",
+        "KMRL_HEALTH_QUEUE_WAIT",
+        "900",
+        "Seconds that a job may wait for a worker before health calls the queue degraded.",
+    )
+    .reloadable(),
+    plain(
+        "health.disk_free_bytes",
+        "KMRL_HEALTH_DISK_FREE_BYTES",
+        "1073741824",
+        "Bytes (1 GiB) under which health calls the disk of the data folder degraded; uploads need several times the largest file.",
+    )
+    .reloadable(),
+    plain(
+        "health.clock_skew",
+        "KMRL_HEALTH_CLOCK_SKEW",
+        "2",
+        "Seconds that this machine's clock may differ from the database's before health calls it degraded.",
+    )
+    .reloadable(),
+    plain(
+        "health.jail_every",
+        "KMRL_HEALTH_JAIL_EVERY",
+        "300",
+        "Seconds after which health tries again what readers of documents are refused, which starts two processes.",
+    ),
+    plain(
         "notary.every",
         "KMRL_LOG_CHECKPOINT_EVERY",
         "5",
@@ -477,7 +549,8 @@ pub const SETTINGS: &[Setting] = &[
         "KMRL_RETENTION",
         "",
         "How long documents are kept: `source=scan,department=finance,days=3650;days=7300`; source and department may be left out, and the first rule that fits a document counts. In TOML a list, `[[retention]]` with `source`, `department`, `days`. After that time, 0 to 36500 days from the upload, their erasure is requested, and a person approves it. Absent: they are kept.",
-    ),
+    )
+    .reloadable(),
     plain(
         "erasure.sweep_every",
         "KMRL_ERASURE_SWEEP_EVERY",
@@ -489,7 +562,8 @@ pub const SETTINGS: &[Setting] = &[
         "KMRL_LOG",
         "info,sqlx=warn,async_nats=warn",
         "What is logged, as tracing's filter: `info`, `debug`, `kmrl_gateway=debug,warn`.",
-    ),
+    )
+    .reloadable(),
     plain(
         "log.format",
         "KMRL_LOG_FORMAT",
@@ -520,7 +594,7 @@ pub const SETTINGS: &[Setting] = &[
 #[must_use]
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Settings\n\nWritten by `kmrl-gateway config table`. A flag beats the environment, the environment beats the TOML file\n(`--config FILE` or `KMRL_CONFIG`). All are checked at start and all errors are told at once.\n\n| flag | environment | TOML | default | what it is |\n|---|---|---|---|---|\n",
+        "# Settings\n\nWritten by `kmrl-gateway config table`. A flag beats the environment, the environment beats the TOML file\n(`--config FILE` or `KMRL_CONFIG`). All are checked at start and all errors are told at once\n(`kmrl-gateway config check`). Those with a mark under SIGHUP take effect when the process gets that signal: the\nfile is read again (environment and flags of a process stay). Settings that cannot be used leave those before in force.\n\n| flag | environment | TOML | default | SIGHUP | what it is |\n|---|---|---|---|---|---|\n",
     );
     for s in SETTINGS {
         let default = if s.default.is_empty() {
@@ -529,7 +603,7 @@ pub fn markdown() -> String {
             format!("`{}`", s.default)
         };
         out.push_str(&format!(
-            "| {} | `{}` | `{}` | {default} | {} |\n",
+            "| {} | `{}` | `{}` | {default} | {} | {} |\n",
             if s.secret {
                 String::new()
             } else {
@@ -537,6 +611,7 @@ pub fn markdown() -> String {
             },
             s.env,
             s.key,
+            if s.reloadable { "✓" } else { "" },
             s.help.replace('|', "\\|"),
         ));
     }

@@ -6,7 +6,7 @@
 
 mod judge;
 
-use crate::config::{DoorSettings, Policies};
+use crate::config::{Current, DoorSettings, Policies};
 use crate::ports::{ExtractFailure, InspectRequest, Inspector, Scan, ScanError, Scanner, Spooled};
 use kmrl_domain::quarantine::{Admission, Objection};
 use kmrl_extraction::Format;
@@ -60,7 +60,7 @@ pub enum DoorError {
 
 /// The door of the API.
 pub struct Door {
-    settings: DoorSettings,
+    settings: Current<DoorSettings>,
     inspector: Arc<dyn Inspector>,
     scanner: Option<Arc<dyn Scanner>>,
     /// Inspections at once: each may take the memory of an extraction.
@@ -71,13 +71,13 @@ impl Door {
     /// A door that goes by these settings.
     #[must_use]
     pub fn new(
-        settings: DoorSettings,
+        settings: impl Into<Current<DoorSettings>>,
         inspector: Arc<dyn Inspector>,
         scanner: Option<Arc<dyn Scanner>>,
     ) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
-            settings,
+            settings: settings.into(),
             inspector,
             scanner,
             places: Semaphore::new(2 * processors),
@@ -95,14 +95,14 @@ impl Door {
     pub fn takes(&self, file_name: &str) -> bool {
         let extension = extension_of(&decoded_name(file_name));
         extension.is_empty() && !looks_extended(file_name)
-            || self.settings.types.contains(&extension)
+            || self.settings.now().types.contains(&extension)
     }
 
     /// Most bytes of a file of this name, where that is less than of any file.
     #[must_use]
     pub fn max_bytes(&self, file_name: &str) -> Option<u64> {
         let extension = extension_of(&decoded_name(file_name));
-        self.settings.max_bytes.get(&extension).copied()
+        self.settings.now().max_bytes.get(&extension).copied()
     }
 
     /// Judges a file.
@@ -112,9 +112,10 @@ impl Door {
     pub async fn judge(&self, candidate: Candidate<'_>) -> Result<Verdict, DoorError> {
         let (inspected, scanned) = tokio::join!(self.inspect(candidate), self.scan(candidate.file));
         let mut judged = Judged::default();
+        let settings = self.settings.now();
         let format = match inspected {
             Ok(inspection) => {
-                judged.inspection(&inspection, &self.settings.policies);
+                judged.inspection(&inspection, &settings.policies);
                 self.unnamed(candidate, inspection.format, &mut judged);
                 inspection.format
             }
@@ -124,12 +125,12 @@ impl Door {
                     error = &failure as &dyn std::error::Error,
                     "an upload could not be inspected"
                 );
-                judged.uninspectable(&failure, &self.settings.policies);
+                judged.uninspectable(&failure, &settings.policies);
                 None
             }
         };
         match scanned {
-            Ok(scan) => judged.scan(scan.as_ref(), &self.settings.policies),
+            Ok(scan) => judged.scan(scan.as_ref(), &settings.policies),
             // What is refused anyway needs no scanner.
             Err(_) if judged.is_refused() => {}
             Err(error) => return Err(error.into()),
@@ -140,12 +141,13 @@ impl Door {
     async fn inspect(&self, candidate: Candidate<'_>) -> Result<Inspection, ExtractFailure> {
         let closed = |_| ExtractFailure::Io(io::Error::other("the door is closed"));
         let _place = self.places.acquire().await.map_err(closed)?;
+        let settings = self.settings.now();
         let request = InspectRequest {
             path: candidate.file.path.clone(),
             file_name: candidate.file_name.to_owned(),
             content_type: candidate.declared.unwrap_or_default().to_owned(),
-            limits: limits(&self.settings),
-            within: self.settings.within,
+            limits: limits(&settings),
+            within: settings.within,
         };
         self.inspector.inspect(request).await
     }
@@ -163,7 +165,8 @@ impl Door {
             return;
         }
         let declared = candidate.declared.and_then(Format::of_media_type);
-        let is_taken = |format: Format| self.settings.types.iter().any(|t| t == format.extension());
+        let types = &self.settings.now().types;
+        let is_taken = |format: Format| types.iter().any(|t| t == format.extension());
         match content.or(declared.filter(|format| format.is_bare_text())) {
             Some(format) if is_taken(format) => {}
             Some(_) => judged.refuse(Ground::Type, "files of this type are not taken in"),

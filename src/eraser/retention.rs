@@ -18,7 +18,7 @@ const MOST: i64 = 500;
 impl Eraser {
     /// Requests the erasure of what was kept long enough and is not held.
     pub(super) async fn expire(&self) -> Result<(), EraserError> {
-        let rules = &self.settings.retention;
+        let rules = self.settings.retention.now();
         let now = self.clock.now();
         let kept: Vec<Kept<'_>> = rules
             .iter()

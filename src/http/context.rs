@@ -85,6 +85,8 @@ pub async fn trace_request(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let _in_flight = state.metrics.arrived();
+    let begun = tokio::time::Instant::now();
     let context = RequestContext::of(&request, &state);
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or_else(|| "(none)".to_owned(), |m| m.as_str().to_owned());
@@ -102,7 +104,7 @@ pub async fn trace_request(
     let status = response.status();
     state
         .metrics
-        .request(method.as_str(), &route, status.as_u16());
+        .request(method.as_str(), &route, status.as_u16(), begun.elapsed());
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
     response
 }

@@ -1,100 +1,12 @@
-//! `/metrics` in the text format of Prometheus (exposition format 0.0.4).
+//! `/metrics` in the text format of Prometheus (exposition format 0.0.4): what was counted, and the
+//! figures of the last round of probes.
 
-use super::problem::ProblemBody;
+use super::problem::{Problem, ProblemBody};
 use super::state::ApiState;
+use crate::health::{Figures, HealthReport, Lag, State as ComponentState};
+use crate::metrics::{CONTENT_TYPE, MetricsError, Scrape};
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
-use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Counters of this process since its start.
-#[derive(Debug, Default)]
-pub struct Metrics {
-    counts: Mutex<Counts>,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    requests: BTreeMap<(String, String, u16), u64>,
-    uploads: BTreeMap<(String, &'static str), u64>,
-    upload_bytes: u64,
-}
-
-impl Metrics {
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        // Counters stay usable after a panic elsewhere.
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts an answered request under its route's template.
-    pub fn request(&self, method: &str, route: &str, status: u16) {
-        let key = (method.to_owned(), route.to_owned(), status);
-        *self.counts().requests.entry(key).or_default() += 1;
-    }
-
-    /// Counts an upload by source (empty when unknown) and outcome.
-    pub fn upload(&self, source: &str, outcome: &'static str, bytes: u64) {
-        let mut counts = self.counts();
-        *counts
-            .uploads
-            .entry((source.to_owned(), outcome))
-            .or_default() += 1;
-        if outcome == "accepted" {
-            counts.upload_bytes += bytes;
-        }
-    }
-
-    fn render(&self) -> String {
-        let counts = self.counts();
-        let mut out = String::new();
-        family(
-            &mut out,
-            "kmrl_http_requests_total",
-            "counter",
-            "Answered requests.",
-        );
-        for ((method, route, status), n) in &counts.requests {
-            line(
-                &mut out,
-                &format!(
-                    "kmrl_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"
-                ),
-                *n,
-            );
-        }
-        family(
-            &mut out,
-            "kmrl_uploads_total",
-            "counter",
-            "Uploads by source and outcome.",
-        );
-        for ((source, outcome), n) in &counts.uploads {
-            line(
-                &mut out,
-                &format!("kmrl_uploads_total{{source=\"{source}\",outcome=\"{outcome}\"}}"),
-                *n,
-            );
-        }
-        family(
-            &mut out,
-            "kmrl_upload_bytes_total",
-            "counter",
-            "Bytes of accepted uploads.",
-        );
-        line(&mut out, "kmrl_upload_bytes_total", counts.upload_bytes);
-        out
-    }
-}
-
-fn family(out: &mut String, name: &str, kind: &str, help: &str) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
-    let _ = writeln!(out, "{name} {value}");
-}
 
 /// Metrics for Prometheus
 #[utoipa::path(
@@ -106,62 +18,264 @@ fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
 )]
 pub(super) async fn metrics(
     State(state): State<ApiState>,
-) -> ([(HeaderName, HeaderValue); 1], String) {
-    let mut out = state.metrics.render();
+) -> Result<([(HeaderName, HeaderValue); 1], String), Problem> {
     let report = state.health.report().await;
-    // A figure that cannot be had is left out, never made up.
-    if let Ok(head) = state.log.head().await {
-        family(
-            &mut out,
+    // A figure that cannot be had is left out.
+    let documents = match report.is_ready() {
+        true => state
+            .everything
+            .statistics()
+            .await
+            .ok()
+            .map(|s| s.by_status),
+        // Who waits for a database that is away waits long.
+        false => None,
+    };
+    let written = || -> Result<String, MetricsError> {
+        let scrape = state.metrics.scrape();
+        process(&scrape, &state)?;
+        components(&scrape, &report)?;
+        positions(&scrape, &report)?;
+        lags(&scrape, &report.figures)?;
+        waiting(&scrape, &report.figures)?;
+        if let Some(documents) = &documents {
+            let values = documents
+                .iter()
+                .map(|(status, n)| (vec![status.as_str()], float(*n)));
+            scrape.figures(
+                "kmrl_documents",
+                "Documents by status.",
+                &["status"],
+                values,
+            )?;
+        }
+        scrape.text()
+    };
+    let text = written().map_err(|error| Problem::internal(&error))?;
+    let kind = HeaderValue::from_static(CONTENT_TYPE);
+    Ok(([(header::CONTENT_TYPE, kind)], text))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "metrics are floats by definition"
+)]
+const fn float(n: i64) -> f64 {
+    n as f64
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "metrics are floats by definition"
+)]
+const fn float_of(n: u64) -> f64 {
+    n as f64
+}
+
+/// What this process is and holds.
+fn process(scrape: &Scrape<'_>, state: &ApiState) -> Result<(), MetricsError> {
+    let version = env!("CARGO_PKG_VERSION");
+    let build = [(vec![version], 1.0)];
+    scrape.figures(
+        "kmrl_build_info",
+        "Which program this is.",
+        &["version"],
+        build,
+    )?;
+    let (size, idle) = (u64::from(state.pool.size()), state.pool.num_idle() as u64);
+    let pool = [
+        (vec!["idle"], float_of(idle.min(size))),
+        (vec!["used"], float_of(size.saturating_sub(idle))),
+    ];
+    scrape.figures(
+        "kmrl_pool_connections",
+        "Connections to PostgreSQL.",
+        &["state"],
+        pool,
+    )?;
+    let most = u64::from(state.pool.options().get_max_connections());
+    scrape.figure(
+        "kmrl_pool_max_connections",
+        "Most connections to PostgreSQL.",
+        float_of(most),
+    )?;
+    let live = state.live.connections();
+    let paths = [
+        ("all", live.all),
+        ("user", live.user),
+        ("document", live.document),
+        ("stream", live.stream),
+    ];
+    let live = paths.map(|(path, n)| (vec![path], float_of(n as u64)));
+    scrape.figures(
+        "kmrl_live_connections",
+        "Live subscribers by path: WebSockets, and the stream of server-sent events.",
+        &["path"],
+        live,
+    )
+}
+
+fn components(scrape: &Scrape<'_>, report: &HealthReport) -> Result<(), MetricsError> {
+    let of = |value: fn(&crate::health::Probe) -> f64| {
+        report
+            .components
+            .iter()
+            .map(move |probe| (vec![probe.name], value(probe)))
+    };
+    let up = of(|probe| f64::from(u8::from(probe.status != ComponentState::Down)));
+    scrape.figures(
+        "kmrl_component_up",
+        "1 when the component answered its probe.",
+        &["component"],
+        up,
+    )?;
+    let well = of(|probe| f64::from(u8::from(probe.status == ComponentState::Up)));
+    scrape.figures(
+        "kmrl_component_well",
+        "1 when the component answered and is within its thresholds.",
+        &["component"],
+        well,
+    )?;
+    let latency = of(|probe| probe.latency_ms / 1_000.0);
+    scrape.figures(
+        "kmrl_component_latency_seconds",
+        "How long the probe took.",
+        &["component"],
+        latency,
+    )?;
+    if let Some(jail) = &report.jail {
+        let full = f64::from(u8::from(jail.is_full()));
+        scrape.figure(
+            "kmrl_jail_full",
+            "1 when readers are refused everything that they should be.",
+            full,
+        )?;
+    }
+    Ok(())
+}
+
+fn positions(scrape: &Scrape<'_>, report: &HealthReport) -> Result<(), MetricsError> {
+    let positions = [
+        (
             "kmrl_log_head_position",
-            "gauge",
             "Position of the newest event.",
-        );
-        line(&mut out, "kmrl_log_head_position", head);
-    }
-    if let Ok(visible) = state.everything.visible_position().await {
-        family(
-            &mut out,
+            report.head,
+        ),
+        (
             "kmrl_log_visible_position",
-            "gauge",
             "Position that can be read.",
-        );
-        line(&mut out, "kmrl_log_visible_position", visible);
-    }
-    if let Ok(statistics) = state.everything.statistics().await {
-        family(&mut out, "kmrl_documents", "gauge", "Documents by status.");
-        for (status, n) in statistics.by_status {
-            line(
-                &mut out,
-                &format!("kmrl_documents{{status=\"{status}\"}}"),
-                n,
-            );
+            report.visible,
+        ),
+    ];
+    for (name, help, position) in positions {
+        if let Some(position) = position {
+            scrape.figure(name, help, float(position))?;
         }
     }
-    family(
-        &mut out,
-        "kmrl_live_connections",
-        "gauge",
-        "WebSocket subscribers.",
-    );
-    line(
-        &mut out,
-        "kmrl_live_connections",
-        state.live.connections().total,
-    );
-    family(
-        &mut out,
-        "kmrl_component_up",
-        "gauge",
-        "1 when the component answered its probe.",
-    );
-    for (name, up) in report.up() {
-        line(
-            &mut out,
-            &format!("kmrl_component_up{{component=\"{name}\"}}"),
-            u8::from(up),
-        );
+    Ok(())
+}
+
+fn lags(scrape: &Scrape<'_>, figures: &Figures) -> Result<(), MetricsError> {
+    if let Some(relay) = &figures.relay {
+        scrape.figure(
+            "kmrl_relay_lag_events",
+            "Events that the relay has not taken in, counted up to 10,000.",
+            float(relay.events),
+        )?;
+        scrape.figure(
+            "kmrl_relay_lag_seconds",
+            "How long the oldest of them has waited.",
+            relay.seconds,
+        )?;
     }
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], out)
+    if let Some(notary) = &figures.notary {
+        scrape.figure(
+            "kmrl_checkpoint_lag_events",
+            "Entries of the log that no signed checkpoint covers.",
+            float(notary.events),
+        )?;
+        scrape.figure(
+            "kmrl_checkpoint_lag_seconds",
+            "Age of the oldest of them.",
+            notary.seconds,
+        )?;
+    }
+    if let Some(age) = figures.checkpoint_age_seconds {
+        scrape.figure(
+            "kmrl_checkpoint_age_seconds",
+            "Age of the newest signed checkpoint. Grows while the log does not.",
+            age,
+        )?;
+    }
+    if let Some(projections) = &figures.projections {
+        let of = |value: fn(&Lag) -> f64| {
+            projections
+                .iter()
+                .map(move |lag| (vec![lag.name.as_str()], value(lag)))
+        };
+        scrape.figures(
+            "kmrl_projection_lag_events",
+            "Positions that a projection has not passed.",
+            &["projection"],
+            of(|lag| float(lag.events)),
+        )?;
+        scrape.figures(
+            "kmrl_projection_lag_seconds",
+            "How long the oldest of them has waited.",
+            &["projection"],
+            of(|lag| lag.seconds),
+        )?;
+    }
+    if let Some(ahead) = figures.clock_ahead_seconds {
+        scrape.figure(
+            "kmrl_clock_ahead_seconds",
+            "How far this machine's clock is ahead of the database's.",
+            ahead,
+        )?;
+    }
+    Ok(())
+}
+
+fn waiting(scrape: &Scrape<'_>, figures: &Figures) -> Result<(), MetricsError> {
+    if let Some(queue) = &figures.queue {
+        let labels = &["priority", "state"];
+        let jobs = queue
+            .iter()
+            .map(|f| (vec![f.priority.as_str(), f.state.as_str()], float(f.jobs)));
+        scrape.figures("kmrl_queue_jobs", "Jobs that are not ended.", labels, jobs)?;
+        let oldest = queue
+            .iter()
+            .filter(|f| f.state == "waiting")
+            .map(|f| (vec![f.priority.as_str()], f.oldest_seconds));
+        scrape.figures(
+            "kmrl_queue_oldest_waiting_seconds",
+            "How long the oldest job could have been worked on.",
+            &["priority"],
+            oldest,
+        )?;
+    }
+    if let Some(parked) = &figures.parked {
+        let values = parked
+            .iter()
+            .map(|(name, n)| (vec![name.as_str()], float(*n)));
+        scrape.figures(
+            "kmrl_parked_events",
+            "Events that a projection could not apply.",
+            &["projection"],
+            values,
+        )?;
+    }
+    if let Some(disk) = figures.disk {
+        scrape.figure(
+            "kmrl_disk_free_bytes",
+            "Room on the disk of the data folder.",
+            float_of(disk.free),
+        )?;
+        scrape.figure(
+            "kmrl_disk_total_bytes",
+            "Size of the disk of the data folder.",
+            float_of(disk.total),
+        )?;
+    }
+    Ok(())
 }

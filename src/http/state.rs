@@ -1,22 +1,23 @@
 //! What handlers share. Handlers take from it only what they use.
 
-use super::health::Health;
 use super::live::LiveHub;
-use super::metrics::Metrics;
 use crate::audit::AccessRecorder;
 use crate::commands::Commands;
-use crate::config::UploadSettings;
+use crate::config::{Current, UploadSettings};
 use crate::dead_letters::DeadLetters;
 use crate::door::Door;
 use crate::event_store::EventLog;
 use crate::evidence::Evidence;
+use crate::health::Health;
 use crate::identity::Identity;
+use crate::metrics::Metrics;
 use crate::notary::LogTree;
 use crate::ports::{BlobStore, Clock, Ids};
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
 use kmrl_projections::query::ReadModel;
+use sqlx::PgPool;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,13 +60,15 @@ pub struct Parts {
     /// Live subscribers.
     pub live: LiveHub,
     /// Probes of everything.
-    pub health: Arc<Health>,
+    pub health: Health,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Who is asking.
     pub identity: Identity,
+    /// Connections to PostgreSQL, to tell how many are in use.
+    pub pool: PgPool,
     /// What may be uploaded.
-    pub upload: UploadSettings,
+    pub upload: Current<UploadSettings>,
     /// Whether a file is let in.
     pub door: Arc<Door>,
     /// Longest wait for `min_position`.

@@ -1,10 +1,10 @@
 //! `GET /api/v1/status`: the gateway in one answer: how its parts are and how much it holds.
 
-use super::health::HealthReport;
 use super::live::Connections;
 use super::problem::{Problem, ProblemBody};
 use super::seen::Seen;
 use super::state::ApiState;
+use crate::health::HealthReport;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -49,6 +49,6 @@ pub(super) async fn status(
         processing: of("processing"),
         connections: state.live.connections(),
         timestamp: state.clock.now(),
-        health: state.health.report().await,
+        health: HealthReport::clone(&*state.health.report().await),
     }))
 }

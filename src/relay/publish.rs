@@ -6,10 +6,12 @@
 
 use super::{Relay, RelayError, database};
 use crate::fault_point;
+use crate::metrics::Stage;
 use crate::ports::JobMessage;
 use kmrl_domain::values::Priority;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use std::time::Duration;
 
 /// Jobs published at a time.
 const BATCH: i64 = 500;
@@ -60,10 +62,13 @@ impl Relay {
     }
 
     async fn mark(&self, kept: &[&JobMessage]) -> Result<(), sqlx::Error> {
-        sqlx::query(
+        // A job's time is that of the event that asked for it. Only its first message counts.
+        let queued: Vec<(bool, f64)> = sqlx::query_as(
             "UPDATE jobs AS j SET published_at = now()
              FROM unnest($1::bigint[], $2::int[]) AS t (id, published)
-             WHERE j.id = t.id AND j.published = t.published AND j.published_at IS NULL",
+             WHERE j.id = t.id AND j.published = t.published AND j.published_at IS NULL
+             RETURNING j.published = 0 AND j.attempt = 0,
+                       greatest(extract(epoch FROM now() - j.created_at), 0)::float8",
         )
         .bind(kept.iter().map(|j| j.job_id).collect::<Vec<_>>())
         .bind(
@@ -71,8 +76,12 @@ impl Relay {
                 .map(|j| j.published.cast_signed())
                 .collect::<Vec<_>>(),
         )
-        .execute(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
+        for (_, seconds) in queued.into_iter().filter(|(is_first, _)| *is_first) {
+            let took = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+            self.metrics.stage(Stage::Queued, took);
+        }
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{CURSOR, Relay, RelayError, database};
 use crate::fault_point;
+use crate::metrics::JobEnd;
 use kmrl_domain::event::DocumentEvent;
 use kmrl_domain::recorded::{DecodeError, RecordedEvent};
 use kmrl_domain::values::Priority;
@@ -149,10 +150,13 @@ impl Relay {
                 .map_err(database("move its cursor"))?
                 .rows_affected();
         if moved == 1 {
-            write(&mut tx, &changes)
+            let ended = write(&mut tx, &changes)
                 .await
                 .map_err(database("write jobs"))?;
             tx.commit().await.map_err(database("commit jobs"))?;
+            for (end, count) in ended {
+                self.metrics.jobs_ended(end, count);
+            }
             if !changes.new.is_empty() {
                 fault_point::reach("relay.after_jobs");
             }
@@ -161,31 +165,43 @@ impl Relay {
     }
 }
 
-async fn write(tx: &mut Transaction<'_, Postgres>, changes: &Changes) -> Result<(), sqlx::Error> {
+/// Answers how many jobs ended how: each row ends once, so all relays together count it once.
+async fn write(
+    tx: &mut Transaction<'_, Postgres>,
+    changes: &Changes,
+) -> Result<[(JobEnd, u64); 4], sqlx::Error> {
     insert(tx, &changes.new).await?;
-    finish(tx, &changes.outcomes).await?;
-    put_off(tx, &changes.outcomes).await?;
+    let (done, failed) = finish(tx, &changes.outcomes).await?;
+    let retried = put_off(tx, &changes.outcomes).await?;
+    let mut cancelled = 0;
     if !changes.held.is_empty() {
         // Where a batch ended between an upload and its quarantine, the job is there already; a
         // worker that has it cannot start.
-        sqlx::query(
+        cancelled += sqlx::query(
             "UPDATE jobs SET status = 'cancelled', lease_until = NULL
              WHERE document_id = ANY($1) AND run = 1 AND status IN ('queued', 'running')",
         )
         .bind(&changes.held)
         .execute(&mut **tx)
-        .await?;
+        .await?
+        .rows_affected();
     }
     if !changes.gone.is_empty() {
-        sqlx::query(
+        cancelled += sqlx::query(
             "UPDATE jobs SET status = 'cancelled', lease_until = NULL
              WHERE document_id = ANY($1) AND status IN ('queued', 'running')",
         )
         .bind(&changes.gone)
         .execute(&mut **tx)
-        .await?;
+        .await?
+        .rows_affected();
     }
-    Ok(())
+    Ok([
+        (JobEnd::Done, done),
+        (JobEnd::Failed, failed),
+        (JobEnd::Retried, retried),
+        (JobEnd::Cancelled, cancelled),
+    ])
 }
 
 async fn insert(tx: &mut Transaction<'_, Postgres>, jobs: &[NewJob]) -> Result<(), sqlx::Error> {
@@ -226,11 +242,11 @@ async fn insert(tx: &mut Transaction<'_, Postgres>, jobs: &[NewJob]) -> Result<(
 
 type Outcomes = HashMap<(Uuid, u32), RunOutcome>;
 
-/// Runs that have their outcome, whatever attempt gave it.
+/// Runs that have their outcome, whatever attempt gave it. Answers how many are done and failed.
 async fn finish(
     tx: &mut Transaction<'_, Postgres>,
     outcomes: &Outcomes,
-) -> Result<(), sqlx::Error> {
+) -> Result<(u64, u64), sqlx::Error> {
     let (mut documents, mut runs, mut words) = (Vec::new(), Vec::new(), Vec::new());
     for ((document, run), outcome) in outcomes {
         words.push(match outcome {
@@ -242,27 +258,29 @@ async fn finish(
         runs.push(run.cast_signed());
     }
     if words.is_empty() {
-        return Ok(());
+        return Ok((0, 0));
     }
-    sqlx::query(
+    let ended: Vec<String> = sqlx::query_scalar(
         "UPDATE jobs AS j SET status = t.status, lease_until = NULL
          FROM unnest($1::uuid[], $2::int[], $3::text[]) AS t (document_id, run, status)
          WHERE j.document_id = t.document_id AND j.run = t.run
-           AND j.status IN ('queued', 'running')",
+           AND j.status IN ('queued', 'running')
+         RETURNING j.status",
     )
     .bind(documents)
     .bind(runs)
     .bind(words)
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    Ok(())
+    let done = ended.iter().filter(|status| *status == "done").count() as u64;
+    Ok((done, ended.len() as u64 - done))
 }
 
 /// Runs whose attempt failed and that have another one, unless that one was claimed already.
 async fn put_off(
     tx: &mut Transaction<'_, Postgres>,
     outcomes: &Outcomes,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     let (mut documents, mut runs) = (Vec::new(), Vec::new());
     let (mut attempts, mut times) = (Vec::new(), Vec::new());
     for ((document, run), outcome) in outcomes {
@@ -274,10 +292,10 @@ async fn put_off(
         }
     }
     if times.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     // `greatest`: the row may know less than the log, when jobs were made anew from it.
-    sqlx::query(
+    let put_off = sqlx::query(
         "UPDATE jobs AS j
          SET status = 'queued', due_at = t.at, attempt = greatest(j.attempt, t.attempt),
              lease_until = NULL, worker = NULL, published_at = NULL, published = published + 1
@@ -292,5 +310,5 @@ async fn put_off(
     .bind(times)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(put_off.rows_affected())
 }

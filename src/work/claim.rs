@@ -9,6 +9,7 @@ use super::WorkSettings;
 use crate::ports::JobMessage;
 use sqlx::{PgPool, Row};
 use std::time::Duration;
+use time::OffsetDateTime;
 
 /// Beyond a lease's end, so that it has surely ended when the job is looked at again.
 const AFTER_LEASE: Duration = Duration::from_millis(100);
@@ -38,6 +39,8 @@ pub(super) struct Claim {
     pub(super) attempt: u32,
     /// Earlier attempts that ended by no fault of the document.
     pub(super) excused: u32,
+    /// When its message went into the queue, in the database's time.
+    pub(super) queued_at: Option<OffsetDateTime>,
 }
 
 impl Claim {
@@ -47,7 +50,8 @@ impl Claim {
         job: &JobMessage,
         settings: &WorkSettings,
     ) -> Result<Claimed, sqlx::Error> {
-        let claim = |attempt: i32, excused: i32| Self {
+        let claim = |attempt: i32, excused: i32, queued_at| Self {
+            queued_at,
             pool: pool.clone(),
             job_id: job.job_id,
             worker: settings.name.clone(),
@@ -56,13 +60,13 @@ impl Claim {
             excused: excused.cast_unsigned(),
         };
         // The document's id is compared because messages of another database may have strayed here.
-        let taken = sqlx::query_as::<_, (i32, i32)>(
+        let taken = sqlx::query_as::<_, (i32, i32, Option<OffsetDateTime>)>(
             "UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = $3,
                              lease_until = now() + make_interval(secs => $4)
              WHERE id = $1 AND document_id = $2
                AND (status = 'queued' AND due_at <= now()
                     OR status = 'running' AND lease_until <= now() AND attempt - excused < $5)
-             RETURNING attempt, excused",
+             RETURNING attempt, excused, published_at",
         )
         .bind(job.job_id)
         .bind(job.document_id)
@@ -71,8 +75,8 @@ impl Claim {
         .bind(settings.max_attempts.max(1).cast_signed())
         .fetch_optional(pool)
         .await?;
-        if let Some((attempt, excused)) = taken {
-            return Ok(Claimed::Ours(claim(attempt, excused)));
+        if let Some((attempt, excused, queued_at)) = taken {
+            return Ok(Claimed::Ours(claim(attempt, excused, queued_at)));
         }
         let row = sqlx::query(
             "SELECT status, due_at <= now() AS due, attempt, excused,
@@ -95,9 +99,11 @@ impl Claim {
                 Claimed::Held(Duration::try_from_secs_f64(left).unwrap_or_default() + AFTER_LEASE)
             }
             ("queued", _) if !row.try_get::<bool, _>("due")? => Claimed::Over,
-            ("running", _) if row.try_get("used_up")? => {
-                Claimed::Exhausted(claim(row.try_get("attempt")?, row.try_get("excused")?))
-            }
+            ("running", _) if row.try_get("used_up")? => Claimed::Exhausted(claim(
+                row.try_get("attempt")?,
+                row.try_get("excused")?,
+                None,
+            )),
             // Somebody was faster between the two statements.
             ("queued" | "running", _) => Claimed::Held(AFTER_LEASE),
             _ => Claimed::Over,

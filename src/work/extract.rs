@@ -11,7 +11,7 @@ use super::claim::Claim;
 use super::fetch::{self, Source, reason};
 use super::pause::Backoff;
 use super::record::{Recorder, Start};
-use super::{Outcome, Worker, alone, children, progress};
+use super::{Judge, Outcome, Worker, alone, children, progress};
 use crate::fault_point;
 use crate::ports::{BlobError, ExtractFailure, ExtractRequest, JobMessage};
 use crate::spool::Spooled;
@@ -73,7 +73,7 @@ pub(super) async fn attempt(
         run: job.run,
         attempt: claim.attempt,
     };
-    let judge = worker.settings.judge.clone();
+    let judge = Judge::clone(&worker.settings.judge.now());
     let name = source.file_name;
     let artefact = Artefact::of(job.document_id, attempt, name, judge, extraction).await?;
     if let Err(reason) = store(worker, &artefact).await? {

@@ -1,21 +1,15 @@
 //! What is found out about a text beside the text: scripts, department, and whether a person has to
 //! look at it. The rules themselves are elsewhere.
 
-use crate::departments::{About, DepartmentRules};
+use crate::config::JudgingSettings;
+use crate::departments::About;
 use kmrl_domain::judged::{Judgement, ReviewReason};
 use kmrl_domain::values::TextArtefact;
 use kmrl_extraction::{Extraction, Origin, Page};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// By what texts are judged.
-#[derive(Clone, Debug)]
-pub struct Judge {
-    /// Which department a document belongs to.
-    pub departments: Arc<DepartmentRules>,
-    /// A text of less confidence is for a person to look at.
-    pub review_below: f64,
-}
+pub type Judge = JudgingSettings;
 
 /// What the pages said before their texts were moved into the artefact.
 pub(super) struct Pages {

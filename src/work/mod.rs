@@ -19,8 +19,10 @@ mod record;
 mod runner;
 
 use crate::commands::Commands;
+use crate::config::Current;
 use crate::door::Door;
 use crate::event_store::EventLog;
+use crate::metrics::Metrics;
 use crate::ports::{BlobStore, Clock, Extractor, Ids, JobQueue};
 use crate::removal::Removals;
 use crate::signals::Signals;
@@ -55,7 +57,7 @@ pub struct WorkSettings {
     /// How long running jobs may go on after shutdown was asked for.
     pub grace: Duration,
     /// By what texts are judged.
-    pub judge: Judge,
+    pub judge: Current<Judge>,
 }
 
 impl WorkSettings {
@@ -99,6 +101,8 @@ pub struct Worker {
     pub commands: Commands,
     /// What a document is.
     pub log: EventLog,
+    /// Counts how long it takes.
+    pub metrics: Arc<Metrics>,
     /// Hints and progress.
     pub signals: Signals,
     /// Time.

@@ -10,13 +10,16 @@ use super::pause::Backoff;
 use super::{Outcome, Worker};
 use crate::commands::{CommandError, CommandOptions};
 use crate::event_store::{CommandMetadata, Idempotency};
+use crate::metrics::Stage;
 use crate::ports::JobMessage;
 use kmrl_domain::DocumentCommand;
 use kmrl_domain::command::{RecordExtraction, RecordFailure, RetryPolicy, StartProcessing};
 use kmrl_domain::decide::{Refusal, StartRefusal};
 use kmrl_domain::values::{Attempt, FailureReason};
 use sha2::{Digest, Sha256};
+use std::sync::OnceLock;
 use std::time::Duration;
+use time::OffsetDateTime;
 
 /// Who works, as the log says it.
 const ACTOR: &str = "system:worker";
@@ -28,6 +31,8 @@ pub(super) struct Recorder<'a> {
     worker: &'a Worker,
     job: &'a JobMessage,
     claim: &'a Claim,
+    /// When the log says that it started.
+    started: OnceLock<OffsetDateTime>,
 }
 
 /// What came of the command to start.
@@ -41,13 +46,21 @@ pub(super) enum Start {
 /// What came of a command.
 enum Told {
     /// It is in the log, now or since before.
-    Recorded,
+    Recorded {
+        /// The time in the log, where it is this telling that put it there.
+        at: Option<OffsetDateTime>,
+    },
     Refused(Refusal),
 }
 
 impl<'a> Recorder<'a> {
     pub(super) const fn new(worker: &'a Worker, job: &'a JobMessage, claim: &'a Claim) -> Self {
-        Self { worker, job, claim }
+        Self {
+            worker,
+            job,
+            claim,
+            started: OnceLock::new(),
+        }
     }
 
     const fn attempt(&self) -> Attempt {
@@ -65,7 +78,14 @@ impl<'a> Recorder<'a> {
             at: self.worker.clock.now(),
         });
         let refusal = match self.tell(command, None).await? {
-            Told::Recorded => return Ok(Start::Started),
+            Told::Recorded { at } => {
+                if let Some(at) = at {
+                    self.passed(Stage::Started, self.claim.queued_at, at);
+                    // Told once in an attempt.
+                    let _ = self.started.set(at);
+                }
+                return Ok(Start::Started);
+            }
             Told::Refused(refusal) => refusal,
         };
         if let Refusal::Start(StartRefusal::Superseded { current, .. }) = refusal
@@ -92,8 +112,21 @@ impl<'a> Recorder<'a> {
     /// Records the text.
     pub(super) async fn extracted(&self, command: RecordExtraction) -> Result<Outcome, Setback> {
         let key = self.key("extracted", &command.text.sha256);
-        self.outcome(DocumentCommand::RecordExtraction(command), key)
-            .await
+        let told = self
+            .outcome(DocumentCommand::RecordExtraction(command), key)
+            .await?;
+        if let Told::Recorded { at: Some(at) } = told {
+            self.passed(Stage::Extracted, self.started.get().copied(), at);
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Counts a stage by the times of the log, so that it is the same whoever counts it.
+    fn passed(&self, stage: Stage, since: Option<OffsetDateTime>, at: OffsetDateTime) {
+        let took = since.and_then(|since| Duration::try_from(at - since).ok());
+        if let Some(took) = took {
+            self.worker.metrics.stage(stage, took);
+        }
     }
 
     /// Records a failure.
@@ -109,7 +142,7 @@ impl<'a> Recorder<'a> {
             retry,
             at: self.worker.clock.now(),
         });
-        self.outcome(command, key).await
+        self.outcome(command, key).await.map(|_told| Outcome::Done)
     }
 
     /// Records that every attempt was started and none came back: nobody else is left to say so.
@@ -127,15 +160,12 @@ impl<'a> Recorder<'a> {
             .await
     }
 
-    async fn outcome(
-        &self,
-        command: DocumentCommand,
-        key: Idempotency,
-    ) -> Result<Outcome, Setback> {
-        if let Told::Refused(refusal) = self.tell(command, Some(key)).await? {
+    async fn outcome(&self, command: DocumentCommand, key: Idempotency) -> Result<Told, Setback> {
+        let told = self.tell(command, Some(key)).await?;
+        if let Told::Refused(refusal) = &told {
             tracing::info!(%refusal, "an outcome came too late and is dropped");
         }
-        Ok(Outcome::Done)
+        Ok(told)
     }
 
     /// Tells a command until the store has heard it. Ends otherwise only by being cancelled, or by
@@ -159,8 +189,13 @@ impl<'a> Recorder<'a> {
                 .execute(self.job.document_id, command.clone(), options)
                 .await;
             match result {
-                // A reused key: this attempt has an outcome of this kind, worded otherwise.
-                Ok(_) | Err(CommandError::KeyReused) => return Ok(Told::Recorded),
+                Ok(executed) => {
+                    let is_new = executed.changed && !executed.replayed;
+                    let at = is_new.then_some(executed.recorded_at);
+                    return Ok(Told::Recorded { at });
+                }
+                // This attempt has an outcome of this kind, worded otherwise.
+                Err(CommandError::KeyReused) => return Ok(Told::Recorded { at: None }),
                 Err(CommandError::Refused(refusal)) => return Ok(Told::Refused(refusal)),
                 Err(
                     error @ (CommandError::Unavailable { .. }

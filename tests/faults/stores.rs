@@ -2,13 +2,11 @@
 
 use crate::cast::{Cast, Part, stage, world};
 use crate::ledger::Ledger;
+use crate::support::disk::{SmallDisk, fill};
 use crate::support::gateway::expect_problem;
 use crate::support::proxy::Proxy;
 use crate::support::s3::S3Server;
 use crate::verdict::{Leaves, settle, verify};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,51 +74,4 @@ async fn a_full_disk_refuses_uploads_with_507_and_keeps_nothing_by_halves() {
     ledger.send_again(cast.api()).await;
     verify(&cast, &ledger, Leaves::Nothing).await;
     drop(cast);
-}
-
-/// Writes a file until the disk is full.
-fn fill(path: &Path) {
-    let mut file = std::fs::File::create(path).unwrap();
-    let full = loop {
-        if let Err(error) = file.write_all(&[0; 4096]) {
-            break error;
-        }
-    };
-    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
-}
-
-/// A file system in memory, of a size.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` when this machine lets nobody mount.
-    fn mount(folder: &Path, size: &str) -> Option<Self> {
-        let mounted = Command::new("mount")
-            .args([
-                "-t",
-                "tmpfs",
-                "-o",
-                &format!("size={size},mode=0755"),
-                "tmpfs",
-            ])
-            .arg(folder)
-            .status();
-        let mounted = mounted.is_ok_and(|status| status.success());
-        mounted.then(|| Self(folder.into()))
-    }
-
-    fn grow(&self, size: &str) {
-        let status = Command::new("mount")
-            .args(["-o", &format!("remount,size={size}")])
-            .arg(&self.0)
-            .status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: processes that use it may still be ending.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }

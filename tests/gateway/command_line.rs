@@ -174,6 +174,8 @@ fn settings_that_cannot_be_used_are_told_at_once() {
         .args(["config", "check"])
         .env("KMRL_LISTEN", "nowhere")
         .env("KMRL_JOBS_WORKERS", "1000")
+        .env("KMRL_API_KEY", "a-secret-0123456789")
+        .env("KMRL_LIVE_RING", "77")
         .output()
         .unwrap();
     assert!(!output.status.success());
@@ -182,6 +184,15 @@ fn settings_that_cannot_be_used_are_told_at_once() {
         told.contains("KMRL_LISTEN") && told.contains("KMRL_JOBS_WORKERS"),
         "{told}"
     );
+    // What would be in force, and where it comes from.
+    for shown in [
+        "(hidden)  [environment]",
+        "77  [environment]",
+        "0.7  [default]",
+    ] {
+        assert!(told.contains(shown), "{told}");
+    }
+    assert!(!told.contains("a-secret"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

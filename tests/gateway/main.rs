@@ -13,14 +13,18 @@ mod door;
 mod erasure;
 mod evidence;
 mod faults;
+mod health;
 
 mod http;
 mod inside;
 mod keys;
 mod live;
 mod log;
+mod metrics;
+mod monitoring;
 mod openapi;
 mod past;
+mod reload;
 mod review;
 mod scans;
 mod search;

@@ -39,19 +39,26 @@ impl Clamd {
         );
         let file = dir.path().join("clamd.conf");
         std::fs::write(&file, settings).unwrap();
-        let mut command = Command::new(program());
-        command
-            .arg("--config-file")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        let child = spawn_tied(command, libc::SIGKILL).unwrap();
+        let child = launch(&file);
         let clamd = Self { child, dir };
+        clamd.listens().await;
+        clamd
+    }
+
+    async fn listens(&self) {
         eventually("clamd listens", || async {
-            clamd.socket().exists().then_some(())
+            self.socket().exists().then_some(())
         })
         .await;
-        clamd
+    }
+
+    /// Starts it again at the same address.
+    pub async fn restart(&mut self) {
+        self.stop();
+        // What a killed one leaves behind.
+        let _ = std::fs::remove_file(self.socket());
+        self.child = launch(&self.dir.path().join("clamd.conf"));
+        self.listens().await;
     }
 
     fn socket(&self) -> PathBuf {
@@ -65,7 +72,7 @@ impl Clamd {
 
     /// Ends it at once; its address stays.
     pub fn stop(&mut self) {
-        self.child.kill().unwrap();
+        let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 }
@@ -75,6 +82,16 @@ impl Drop for Clamd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn launch(settings: &std::path::Path) -> Child {
+    let mut command = Command::new(program());
+    command
+        .arg("--config-file")
+        .arg(settings)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    spawn_tied(command, libc::SIGKILL).unwrap()
 }
 
 /// Where `scripts/engines.sh test` put it.

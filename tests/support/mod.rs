@@ -11,10 +11,12 @@
 )]
 
 pub mod clamd;
+pub mod disk;
 pub mod gateway;
 pub mod messages;
 pub mod proxy;
 pub mod s3;
+pub mod scrape;
 
 use kmrl_gateway::engines::{EngineOptions, Postgres};
 use sqlx::postgres::{PgPool, PgPoolOptions};

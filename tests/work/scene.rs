@@ -20,6 +20,7 @@ use kmrl_gateway::config::{self, Settings};
 use kmrl_gateway::departments::DepartmentRules;
 use kmrl_gateway::door::Door;
 use kmrl_gateway::event_store::{CommandMetadata, EventLog, PostgresEventStore};
+use kmrl_gateway::metrics::Metrics;
 use kmrl_gateway::ports::{BlobStore, Clock, Extractor, Ids, blob_key};
 use kmrl_gateway::relay::{self, Relay, RelaySettings};
 use kmrl_gateway::removal::Removals;
@@ -114,6 +115,7 @@ impl Scene {
             log: self.log.clone(),
             queue: self.queue.clone(),
             signals: self.signals.clone(),
+            metrics: metrics(),
             settings: RelaySettings {
                 ack_wait: ACK_WAIT,
                 sweep_every: Duration::from_millis(500),
@@ -144,7 +146,8 @@ impl Scene {
             judge: Judge {
                 departments: Arc::new(DepartmentRules::built_in().unwrap()),
                 review_below: 0.7,
-            },
+            }
+            .into(),
         }
     }
 
@@ -165,6 +168,7 @@ impl Scene {
             commands: self.commands.clone(),
             log: self.log.clone(),
             signals: self.signals.clone(),
+            metrics: metrics(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             removals: Removals::new(
@@ -336,3 +340,11 @@ impl Scene {
 }
 
 pub const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn metrics() -> Arc<Metrics> {
+    let upload = config::UploadSettings {
+        sources: Vec::new(),
+        max_file_bytes: 1,
+    };
+    Arc::new(Metrics::new(upload.into()).unwrap())
+}

@@ -84,7 +84,7 @@ pub(super) async fn read(
             "file" => fields.file = Some(spool(state, field, seen).await?),
             "source" => {
                 let source = text(field, "source", MAX_SOURCE).await?;
-                seen.source = known(&state.upload, &source).then(|| source.clone());
+                seen.source = known(&state.upload.now(), &source).then(|| source.clone());
                 fields.source = Some(source);
             }
             "metadata" => fields.metadata = Some(text(field, "metadata", MAX_METADATA).await?),
@@ -102,7 +102,7 @@ pub(super) async fn read(
             }
         }
     }
-    complete(&state.upload, fields)
+    complete(&state.upload.now(), fields)
 }
 
 /// Reads on and throws away, for a while: a client that is still sending when the connection
@@ -202,7 +202,7 @@ async fn spool(
         ));
     };
     check_name(&name)?;
-    let most = door::knock(&state.door, &name, state.upload.max_file_bytes)?;
+    let most = door::knock(&state.door, &name, state.upload.now().max_file_bytes)?;
     seen.file_name = Some(name.clone());
     let declared = field.content_type().map(ToOwned::to_owned);
     let failed = |e: std::io::Error| Unaccepted::Failed(e.into());

@@ -15,6 +15,7 @@ use super::view::{Accepted, Document};
 use crate::commands::{CommandError, CommandOptions, Executed};
 use crate::event_store::Idempotency;
 use crate::fault_point;
+use crate::metrics::{Stage, UploadOutcome};
 use crate::ports::{Spooled, blob_key};
 use axum::Json;
 use axum::extract::multipart::MultipartRejection;
@@ -30,6 +31,7 @@ use kmrl_domain::values::Blob;
 use kmrl_domain::{PrivatePart, UploadRefused};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -77,6 +79,7 @@ pub(super) async fn upload(
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
+    let begun = Instant::now();
     let key = idempotency::key(&headers)?;
     let mut multipart = multipart
         .map_err(|e| Problem::new(ProblemType::MultipartMalformed).detail(e.body_text()))?;
@@ -100,7 +103,7 @@ pub(super) async fn upload(
             let admitted = match door::pass(&state, &form).await {
                 Ok(admitted) => admitted,
                 Err(Stopped::Failed(problem)) => {
-                    state.metrics.upload(&form.source, "failed", 0);
+                    state.metrics.upload(&form.source, UploadOutcome::Failed, 0);
                     return Err(problem);
                 }
                 Err(Stopped::Refused(problem, objections)) => {
@@ -110,13 +113,23 @@ pub(super) async fn upload(
             let size = form.file.size;
             let source = form.source.clone();
             let answer = accept(&state, &caller, key, form, admitted).await;
-            let outcome = if answer.is_ok() { "accepted" } else { "failed" };
+            let outcome = match &answer {
+                Ok(again) if again.headers().contains_key(&idempotency::REPLAYED) => {
+                    UploadOutcome::Replayed
+                }
+                Ok(_) => {
+                    state.metrics.stage(Stage::Accepted, begun.elapsed());
+                    UploadOutcome::Accepted
+                }
+                Err(_) => UploadOutcome::Failed,
+            };
             state.metrics.upload(&source, outcome, size);
             answer
         }
         Err(Unaccepted::Gone(problem)) => Err(problem),
         Err(Unaccepted::Failed(problem)) => {
-            state.metrics.upload("", "failed", 0);
+            let source = seen.source.as_deref().unwrap_or_default();
+            state.metrics.upload(source, UploadOutcome::Failed, 0);
             Err(problem)
         }
         Err(Unaccepted::Refused(problem)) => {
@@ -133,7 +146,8 @@ async fn refuse(
     objections: Vec<Objection>,
     seen: Seen,
 ) -> Result<Response, Problem> {
-    state.metrics.upload("", "refused", 0);
+    let source = seen.source.as_deref().unwrap_or_default();
+    state.metrics.upload(source, UploadOutcome::Refused, 0);
     if !keep_refusal(state, caller, &problem, objections, seen).await {
         return Err(problem);
     }

@@ -91,7 +91,7 @@ pub(super) async fn issue_key(
     caller: Caller,
     Json(request): Json<IssueRequest>,
 ) -> Result<Response, Problem> {
-    let grant = request.grant(&state.upload.sources)?;
+    let grant = request.grant(&state.upload.now().sources)?;
     within(&caller.principal, &grant)?;
     let issued = state
         .identity

@@ -82,7 +82,7 @@ pub(super) async fn search(
     let text = parameters.q.as_deref().unwrap_or_default();
     let query = SearchQuery::parse(text).map_err(Problem::from)?;
     let newest = newest(parameters.order.as_deref())?;
-    let filter = filter(&parameters, &state.upload.sources)?;
+    let filter = filter(&parameters, &state.upload.now().sources)?;
     let fingerprint = Fingerprint::of(text, &filter, newest);
     let cursor = parameters.cursor.as_deref();
     let page = SearchPage {

@@ -1,18 +1,21 @@
-//! The jail of readers as health tells it: found out once, by trying, and kept.
+//! The jail of readers as health tells it: found out by trying, and kept for a while.
 //!
-//! A kernel does not change while it runs, and whoever asks for health must not be able to start
-//! processes by that.
+//! A kernel does not change while it runs, but whether a child can be started does. Whoever asks for
+//! health must not be able to start processes by that, so a good answer is kept.
 
 use crate::ports::{JailProbe, JailReport, Protections};
 use serde::Serialize;
 use std::sync::Arc;
-use tokio::sync::OnceCell;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
-/// Finds it out with the first question.
+/// Finds it out with the first question, and again after a time.
 pub struct Jail {
     probe: Option<Arc<dyn JailProbe>>,
-    found: OnceCell<JailView>,
+    every: Duration,
+    found: Mutex<Option<(Instant, JailView)>>,
 }
 
 /// What processes that touch documents cannot do; what is `true` was tried and refused.
@@ -24,29 +27,31 @@ pub struct JailView {
     programs: Option<Protections>,
     /// What character recognition lacks; absent when it lacks nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    recognition_lacks: Option<String>,
+    pub(super) recognition_lacks: Option<String>,
 }
 
 impl Jail {
     /// Of a process with readers, or of one without.
     #[must_use]
-    pub fn new(probe: Option<Arc<dyn JailProbe>>) -> Self {
+    pub fn new(probe: Option<Arc<dyn JailProbe>>, every: Duration) -> Self {
         Self {
             probe,
-            found: OnceCell::new(),
+            every,
+            found: Mutex::new(None),
         }
     }
 
     pub(super) async fn view(&self) -> Option<JailView> {
         let probe = self.probe.as_ref()?;
-        if let Some(found) = self.found.get() {
-            return Some(found.clone());
+        let mut found = self.found.lock().await;
+        if let Some((at, view)) = &*found
+            && at.elapsed() < self.every
+        {
+            return Some(view.clone());
         }
         let view = JailView::of(probe.probe().await);
-        if view.reader.is_some() && view.programs.is_some() {
-            // When two asked at once, they found the same.
-            let _ = self.found.set(view.clone());
-        }
+        // One that could not be asked is asked again with the next question.
+        *found = view.was_asked().then(|| (Instant::now(), view.clone()));
         Some(view)
     }
 }
@@ -65,14 +70,22 @@ impl JailView {
         }
     }
 
-    /// full or partial.
-    pub(super) fn word(&self) -> &'static str {
+    /// Both jails could be tried.
+    pub(super) const fn was_asked(&self) -> bool {
+        self.reader.is_some() && self.programs.is_some()
+    }
+
+    /// Everything that should be refused is.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
         let reader = self.reader.is_some_and(Protections::is_full);
         let programs = self.programs.is_some_and(Protections::is_full_for_program);
-        if reader && programs {
-            "full"
-        } else {
-            "partial"
-        }
+        reader && programs
+    }
+
+    /// full or partial.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        if self.is_full() { "full" } else { "partial" }
     }
 }
