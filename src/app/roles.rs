@@ -33,6 +33,7 @@ pub(super) fn relay(parts: &Parts) -> Relay {
         log: parts.store.log().clone(),
         queue: Arc::clone(&parts.queue),
         signals: parts.signals.clone(),
+        traces: parts.traces.clone(),
         metrics: Arc::clone(&parts.metrics),
         settings: RelaySettings {
             ack_wait: parts.settings.jobs.ack_wait,
@@ -76,6 +77,7 @@ pub(super) fn worker(
         queue: Arc::clone(&parts.queue),
         blobs: Arc::clone(&parts.blobs),
         extractor: Arc::new(Measured::new(extractor, Arc::clone(&parts.metrics))),
+        traces: parts.traces.clone(),
         metrics: Arc::clone(&parts.metrics),
         commands: parts.commands.clone(),
         log: parts.store.log().clone(),
@@ -200,6 +202,7 @@ pub(super) async fn serve(
         }),
         metrics: Arc::clone(&parts.metrics),
         pool: parts.pool.clone(),
+        traces: parts.traces.clone(),
         key: key.clone(),
         approver: parts.settings.approver_key.clone(),
         upload: parts.reloadable.upload.clone(),

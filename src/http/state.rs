@@ -15,6 +15,7 @@ use crate::ports::{BlobStore, Clock, Ids};
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
+use crate::traces::Traces;
 use kmrl_projections::query::ReadModel;
 use sqlx::PgPool;
 use std::ops::Deref;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub health: Health,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Traces.
+    pub traces: Traces,
     /// Connections to PostgreSQL, to tell how many are in use.
     pub pool: PgPool,
     /// The administrator's key.

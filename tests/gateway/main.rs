@@ -30,6 +30,7 @@ mod sse;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod way;
 
 use support::gateway as harness;
