@@ -44,6 +44,7 @@ use kmrl_gateway::projector::{self, BlobTexts};
 use kmrl_gateway::removal::Removals;
 use kmrl_gateway::signals::Signals;
 use kmrl_gateway::spool::Spool;
+use kmrl_gateway::traces::Traces;
 use kmrl_projections::Projector;
 use kmrl_projections::query::ReadModel;
 use std::collections::HashMap;
@@ -204,6 +205,7 @@ async fn state(
             roles: vec!["api".into()],
         }),
         pool: pool.clone(),
+        traces: Traces::off(),
         log,
         read,
         blobs,

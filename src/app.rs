@@ -17,18 +17,20 @@ use crate::projector::{BlobTexts, Delays};
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
+use crate::traces::Traces;
 use crate::{engines, eraser, notary, projector, reconciler, relay, work};
 use kmrl_projections::Projector;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 mod audit;
 mod reload;
 mod roles;
+mod spans;
 mod tools;
 
 use reload::Reloadable;
@@ -241,6 +243,9 @@ struct Parts {
     access: AccessRecorder,
     signals: Signals,
     metrics: Arc<Metrics>,
+    traces: Traces,
+    /// Sends spans; it is stopped last.
+    exporter: Option<(JoinHandle<()>, CancellationToken)>,
     queue: Arc<dyn JobQueue>,
     blobs: Arc<dyn BlobStore>,
     spool: Spool,
@@ -256,6 +261,7 @@ impl Parts {
     async fn make(
         settings: &Settings,
         backends: &Backends,
+        roles: &[Role],
         migrate: bool,
     ) -> Result<Self, AppError> {
         let pool = connect_database(settings, backends).await?;
@@ -279,16 +285,19 @@ impl Parts {
         let store = PostgresEventStore::start(pool.clone(), signals.clone());
         let ids = Arc::new(SystemIds);
         let reloadable = Reloadable::of(settings);
+        let metrics = Metrics::new(reloadable.upload.clone());
+        let metrics = Arc::new(metrics.map_err(start("making the metrics"))?);
+        let (traces, exporter) = spans::start(&settings.traces, roles, &ids, &metrics);
         Ok(Self {
             settings: settings.clone(),
             access: AccessRecorder::start(store.clone(), ids.clone()),
             pool,
-            commands: Commands::new(store.clone()),
+            commands: Commands::new(store.clone()).traced(traces.clone()),
             store,
             signals,
-            metrics: Arc::new(
-                Metrics::new(reloadable.upload.clone()).map_err(start("making the metrics"))?,
-            ),
+            metrics,
+            traces,
+            exporter,
             reloadable,
             queue: Arc::new(queue),
             blobs,
@@ -317,7 +326,7 @@ pub async fn run(
         key,
         flags,
     } = plan;
-    let parts = Parts::make(settings, backends, migrate).await?;
+    let parts = Parts::make(settings, backends, roles, migrate).await?;
     if roles.contains(&Role::Projector) {
         let projector = make_projector(&parts.pool, &parts.blobs);
         patiently(|| projector.prepare())
@@ -383,6 +392,9 @@ pub async fn run(
         notary::last_checkpoint(&notary).await;
     }
     parts.pool.close().await;
+    if let Some((exporting, stop)) = parts.exporter {
+        spans::finish(exporting, stop).await;
+    }
     match ended {
         None => Ok(()),
         Some(name) => Err(AppError::Ended(name.unwrap_or("role that panicked"))),
@@ -397,7 +409,10 @@ fn start_background(
 ) -> JoinSet<&'static str> {
     let mut back = JoinSet::new();
     if roles.contains(&Role::Projector) {
-        let delays = Arc::new(Delays(Arc::clone(&parts.metrics)));
+        let delays = Arc::new(Delays {
+            metrics: Arc::clone(&parts.metrics),
+            traces: parts.traces.clone(),
+        });
         let projector = make_projector(&parts.pool, &parts.blobs).watched_by(delays);
         let (signals, stop) = (parts.signals.clone(), background.clone());
         back.spawn(async move {

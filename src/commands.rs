@@ -7,6 +7,7 @@ use crate::event_store::{
     Append, AppendError, Appended, Claim, CommandMetadata, Idempotency, NewEvent,
     PostgresEventStore,
 };
+use crate::traces::{Kind, Traces};
 use cqrs_es::{AggregateError, DomainEvent, EventStore};
 use kmrl_domain::command::Upload;
 use kmrl_domain::decide::decide;
@@ -29,6 +30,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone)]
 pub struct Commands {
     store: PostgresEventStore,
+    traces: Traces,
 }
 
 /// What comes with a command.
@@ -116,7 +118,16 @@ impl Commands {
     /// Carries out commands on this store.
     #[must_use]
     pub const fn new(store: PostgresEventStore) -> Self {
-        Self { store }
+        Self {
+            store,
+            traces: Traces::off(),
+        }
+    }
+
+    /// The same, with a span for each command.
+    #[must_use]
+    pub fn traced(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// Carries out a command on a document. When the stream moves on meanwhile it is decided
@@ -203,6 +214,11 @@ impl Commands {
         claim: Option<Claim>,
         options: &CommandOptions,
     ) -> Result<Executed, Failure> {
+        let parent = options.metadata.traceparent.as_deref();
+        let mut traced = self.traces.begin(Kind::Internal, "append", parent);
+        if let Some(traced) = &mut traced {
+            traced.note("kmrl.document_id", id);
+        }
         for turn in 0..TURNS {
             // A document is almost always new when it is uploaded: look only if it is not.
             let is_new = turn == 0 && matches!(command, DocumentCommand::Upload(_));

@@ -5,6 +5,7 @@ use crate::event_store::EventLog;
 use crate::metrics::{Metrics, Stage};
 use crate::ports::{BlobError, BlobStore};
 use crate::signals::Signals;
+use crate::traces::{Kind, Traces};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use kmrl_domain::RecordedEvent;
@@ -40,15 +41,27 @@ impl EventSource for EventLog {
     }
 }
 
-/// Counts how long events take to be seen.
-pub struct Delays(pub Arc<Metrics>);
+/// Counts how long events take to be seen, and traces it.
+pub struct Delays {
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Traces.
+    pub traces: Traces,
+}
 
 impl Watcher for Delays {
     fn applied(&self, projection: &'static str, event: &RecordedEvent, delay: Duration) {
-        self.0.projected(projection, delay);
+        self.metrics.projected(projection, delay);
         // The row that readers of a document are shown.
         if projection == "documents" && event.event_type == "Extracted" {
-            self.0.stage(Stage::Visible, delay);
+            self.metrics.stage(Stage::Visible, delay);
+        }
+        let parent = event.metadata.get("traceparent").map(String::as_str);
+        if let Some(mut traced) = self.traces.begin(Kind::Internal, "project", parent) {
+            traced.note("kmrl.projection", projection);
+            traced.note("kmrl.event", &event.event_type);
+            traced.note("kmrl.position", event.position);
+            traced.between(event.recorded_at, event.recorded_at + delay);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::event_store::{EventLog, LogError};
 use crate::metrics::Metrics;
 use crate::ports::{JobQueue, QueueError};
 use crate::signals::{FLOOR, Signals};
+use crate::traces::Traces;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub struct Relay {
     pub queue: Arc<dyn JobQueue>,
     /// Hints.
     pub signals: Signals,
+    /// Traces.
+    pub traces: Traces,
     /// Counts jobs.
     pub metrics: Arc<Metrics>,
     /// Times.

@@ -5,5 +5,6 @@ pub mod extraction_child;
 pub mod local_blobs;
 pub mod nats;
 pub mod nats_queue;
+pub mod otlp;
 pub mod s3_blobs;
 pub mod system;

@@ -69,6 +69,17 @@ pub(super) async fn run(parts: &Parts, flags: SettingFlags, shutdown: Cancellati
     }
 }
 
+/// With its causes: whoever changed the file needs to know the line.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}
+
 fn read(flags: &SettingFlags) -> Result<(Settings, Values), ConfigError> {
     let reader = flags.reader()?;
     let values = reader.values();
@@ -85,7 +96,7 @@ fn apply(
         Ok(read) => read,
         Err(error) => {
             tracing::error!(
-                error = &error as &dyn std::error::Error,
+                error = told(&error),
                 "the settings cannot be used; those before stay in force"
             );
             metrics.reloaded(Reload::Failed);

@@ -34,6 +34,7 @@ pub(super) fn relay(parts: &Parts) -> Relay {
         log: parts.store.log().clone(),
         queue: Arc::clone(&parts.queue),
         signals: parts.signals.clone(),
+        traces: parts.traces.clone(),
         metrics: Arc::clone(&parts.metrics),
         settings: RelaySettings {
             ack_wait: parts.settings.jobs.ack_wait,
@@ -77,6 +78,7 @@ pub(super) fn worker(
         queue: Arc::clone(&parts.queue),
         blobs: Arc::clone(&parts.blobs),
         extractor: Arc::new(Measured::new(extractor, Arc::clone(&parts.metrics))),
+        traces: parts.traces.clone(),
         metrics: Arc::clone(&parts.metrics),
         commands: parts.commands.clone(),
         log: parts.store.log().clone(),
@@ -217,6 +219,7 @@ pub(super) async fn serve(
         }),
         metrics: Arc::clone(&parts.metrics),
         pool: parts.pool.clone(),
+        traces: parts.traces.clone(),
         identity: identity(parts, key)?,
         origins: parts.settings.http.allowed_origins.clone(),
         upload: parts.reloadable.upload.clone(),

@@ -26,7 +26,7 @@ pub use secret::Secret;
 pub use sections::{
     DatabaseSettings, EngineSettings, ErasureSettings, HealthSettings, HttpSettings, JobSettings,
     LiveSettings, LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
-    UploadSettings,
+    TraceSettings, UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
 
@@ -67,6 +67,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// What health calls too much.
     pub health: HealthSettings,
+    /// Where traces are sent.
+    pub traces: TraceSettings,
     /// Signed checkpoints of the event log.
     pub notary: NotarySettings,
     /// How long documents are kept, and their erasure.
@@ -102,6 +104,7 @@ impl Settings {
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
             health: sections::health(&mut r),
+            traces: sections::traces(&mut r),
             erasure: sections::erasure(&mut r),
             engines: sections::engines(&mut r),
             log: sections::log(&mut r),

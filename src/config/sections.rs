@@ -120,6 +120,15 @@ pub struct HealthSettings {
     pub jail_every: Duration,
 }
 
+/// Where traces are sent.
+#[derive(Clone, Debug)]
+pub struct TraceSettings {
+    /// Base address of a collector; absent: there are no traces.
+    pub endpoint: Option<String>,
+    /// Name of this service among others.
+    pub service: String,
+}
+
 /// Signed checkpoints of the event log.
 #[derive(Clone, Debug)]
 pub struct NotarySettings {
@@ -321,6 +330,17 @@ pub(super) fn health(r: &mut Reader) -> HealthSettings {
         disk_free_bytes: r.number("health.disk_free_bytes", 0, 1 << 60),
         clock_skew: seconds(r, "health.clock_skew"),
         jail_every: seconds(r, "health.jail_every"),
+    }
+}
+
+pub(super) fn traces(r: &mut Reader) -> TraceSettings {
+    let endpoint: Option<String> = r.optional("traces.endpoint");
+    if endpoint.as_ref().is_some_and(|e| !e.starts_with("http://")) {
+        r.error("traces.endpoint", "must begin with http://");
+    }
+    TraceSettings {
+        endpoint,
+        service: r.required("traces.service", String::new()),
     }
 }
 

@@ -571,6 +571,18 @@ pub const SETTINGS: &[Setting] = &[
         "`human`, `json`, or `auto`: human on a terminal.",
     ),
     plain(
+        "traces.endpoint",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "Base address of a collector of OpenTelemetry that takes OTLP over HTTP with protobuf, such as `http://127.0.0.1:4318`, without TLS: put a collector beside the gateway. Absent: there are no traces.",
+    ),
+    plain(
+        "traces.service",
+        "OTEL_SERVICE_NAME",
+        "kmrl-gateway",
+        "Name of this service in traces.",
+    ),
+    plain(
         "engines.dir",
         "KMRL_ENGINES_DIR",
         "./.engines",

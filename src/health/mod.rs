@@ -67,8 +67,11 @@ pub struct Probed {
 #[derive(Clone)]
 pub struct Health {
     probed: Arc<Probed>,
-    kept: Arc<Mutex<Option<(Instant, Arc<HealthReport>)>>>,
+    kept: Arc<Mutex<Option<Kept>>>,
 }
+
+/// The last round, and when it ended.
+type Kept = (Instant, Arc<HealthReport>);
 
 /// How the gateway is.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -6,6 +6,7 @@ use super::auth::Principal;
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::event_store::CommandMetadata;
+use crate::traces::Kind;
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
@@ -28,6 +29,8 @@ pub struct RequestContext {
     pub correlation_id: String,
     /// For whatever the request causes.
     pub traceparent: String,
+    /// What caused the request, when the client said so.
+    pub parent: Option<String>,
     /// Address of the other end of the connection. What `X-Forwarded-For` says is anybody's word.
     pub address: Option<String>,
     /// What the client calls itself; bounded and without control characters.
@@ -44,12 +47,14 @@ impl RequestContext {
                 (1..=128).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic());
             usable.then(|| value.to_owned())
         };
-        let trace_id = word("traceparent").and_then(|t| trace_id(&t));
+        let parent = word("traceparent").filter(|t| trace_id(t).is_some());
+        let trace_id = parent.as_deref().and_then(trace_id);
         let trace_id = trace_id.unwrap_or_else(|| state.ids.new_id().simple().to_string());
         let span: String = hex(&state.ids.salt()).chars().take(16).collect();
         Self {
             request_id: word("x-request-id").unwrap_or_else(|| state.ids.new_id().to_string()),
             traceparent: format!("00-{trace_id}-{span}-01"),
+            parent,
             correlation_id: word("x-correlation-id").unwrap_or(trace_id),
             address: peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string()),
             user_agent: headers
@@ -92,6 +97,16 @@ pub async fn trace_request(
     let route = route.map_or_else(|| "(none)".to_owned(), |m| m.as_str().to_owned());
     let method = request.method().clone();
     let span = tracing::info_span!("request", %method, route, request_id = context.request_id, correlation_id = context.correlation_id);
+    // Those who look whether it is well would be most of all traces.
+    let mut traced = match route.as_str() {
+        "/metrics" | "/health" | "/health/live" | "/health/ready" | "/health/detailed" => None,
+        _ => state.traces.begin_as(
+            Kind::Server,
+            "request",
+            &context.traceparent,
+            context.parent.as_deref(),
+        ),
+    };
     request.extensions_mut().insert(context.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -105,6 +120,14 @@ pub async fn trace_request(
     state
         .metrics
         .request(method.as_str(), &route, status.as_u16(), begun.elapsed());
+    if let Some(traced) = &mut traced {
+        traced.note("http.request.method", &method);
+        traced.note("http.route", &route);
+        traced.note("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            traced.fail();
+        }
+    }
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
     response
 }

@@ -16,6 +16,7 @@ use crate::ports::{BlobStore, Clock, Ids};
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
+use crate::traces::Traces;
 use kmrl_projections::query::ReadModel;
 use sqlx::PgPool;
 use std::ops::Deref;
@@ -65,6 +66,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Who is asking.
     pub identity: Identity,
+    /// Traces.
+    pub traces: Traces,
     /// Connections to PostgreSQL, to tell how many are in use.
     pub pool: PgPool,
     /// What may be uploaded.

@@ -157,6 +157,29 @@ impl Reload {
     }
 }
 
+/// What became of spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanEnd {
+    /// The collector has them.
+    Sent,
+    /// The collector did not take them.
+    Failed,
+    /// Too many waited.
+    Dropped,
+}
+
+impl SpanEnd {
+    pub(super) const ALL: [Self; 3] = [Self::Sent, Self::Failed, Self::Dropped];
+
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 /// Methods of HTTP; clients may make up others.
 pub(super) fn method(of: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -164,10 +187,6 @@ pub(super) fn method(of: &str) -> &'static str {
         .into_iter()
         .find(|known| *known == of)
         .unwrap_or("OTHER")
-}
-
-pub(super) fn status(code: u16) -> String {
-    code.to_string()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::{Relay, RelayError, database};
 use crate::fault_point;
 use crate::metrics::Stage;
 use crate::ports::JobMessage;
+use crate::traces::{Kind, Open};
 use kmrl_domain::values::Priority;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -19,13 +20,15 @@ const BATCH: i64 = 500;
 impl Relay {
     pub(super) async fn publish_due(&self) -> Result<(), RelayError> {
         loop {
-            let jobs = self
+            let mut jobs = self
                 .due()
                 .await
                 .map_err(database("look for jobs that are due"))?;
             if jobs.is_empty() {
                 return Ok(());
             }
+            // Over once the messages are kept and marked, or the turn ends.
+            let _traced: Vec<Open> = jobs.iter_mut().filter_map(|job| self.trace(job)).collect();
             let results = self.queue.publish(&jobs).await;
             let kept: Vec<&JobMessage> = jobs
                 .iter()
@@ -43,6 +46,16 @@ impl Relay {
                 return Err(error.into());
             }
         }
+    }
+
+    /// The worker's part of the trace goes below this one.
+    fn trace(&self, job: &mut JobMessage) -> Option<Open> {
+        let parent = job.traceparent.as_deref();
+        let mut traced = self.traces.begin(Kind::Producer, "publish", parent)?;
+        traced.note("kmrl.document_id", job.document_id);
+        traced.note("kmrl.priority", job.priority);
+        job.traceparent = traced.traceparent();
+        Some(traced)
     }
 
     async fn due(&self) -> Result<Vec<JobMessage>, sqlx::Error> {

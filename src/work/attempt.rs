@@ -8,6 +8,7 @@ use super::record::Recorder;
 use super::{Outcome, Worker, extract};
 use crate::fault_point;
 use crate::ports::{Delivery, JobMessage};
+use crate::traces::Kind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -44,7 +45,15 @@ pub(super) async fn deliver(
     delivery: Box<dyn Delivery>,
     abandon: &CancellationToken,
 ) -> (Outcome, Box<dyn Delivery>) {
-    let job = delivery.job().clone();
+    let mut job = delivery.job().clone();
+    let parent = job.traceparent.as_deref();
+    let mut traced = worker.traces.begin(Kind::Consumer, "job", parent);
+    if let Some(traced) = &mut traced {
+        traced.note("kmrl.document_id", job.document_id);
+        traced.note("kmrl.run", job.run);
+        // All that comes of the job goes below it.
+        job.traceparent = traced.traceparent();
+    }
     let outcome = match Claim::take(&worker.pool, &job, &worker.settings).await {
         Ok(Claimed::Ours(claim)) => return hold(worker, &job, &claim, delivery, abandon).await,
         Ok(Claimed::Exhausted(claim)) => exhausted(worker, &job, &claim).await,

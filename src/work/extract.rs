@@ -15,6 +15,7 @@ use super::{Judge, Outcome, Worker, alone, children, progress};
 use crate::fault_point;
 use crate::ports::{BlobError, ExtractFailure, ExtractRequest, JobMessage};
 use crate::spool::Spooled;
+use crate::traces::Kind;
 use kmrl_domain::command::RetryPolicy;
 use kmrl_domain::values::{Attempt, FailureReason};
 use kmrl_extraction::Extraction;
@@ -99,12 +100,19 @@ async fn read(
         soft: settings.soft_limit,
         hard: settings.hard_limit,
     };
+    let parent = job.traceparent.as_deref();
+    let mut traced = worker
+        .traces
+        .begin(Kind::Internal, "read in a child", parent);
     let (reports, pages) = mpsc::channel(REPORTS);
     let reading = tokio::time::timeout(
         settings.hard_limit.saturating_add(STUCK_AFTER),
         worker.extractor.extract(request, reports),
     );
     let (result, last) = tokio::join!(reading, progress::pass_on(worker, job.document_id, pages));
+    if let (Some(traced), Ok(Err(_)) | Err(_)) = (&mut traced, &result) {
+        traced.fail();
+    }
     result.unwrap_or_else(|_elapsed| {
         Err(ExtractFailure::TimeLimit {
             seconds: settings.hard_limit.as_secs(),

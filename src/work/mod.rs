@@ -27,6 +27,7 @@ use crate::ports::{BlobStore, Clock, Extractor, Ids, JobQueue};
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
+use crate::traces::Traces;
 use kmrl_domain::command::RetryPolicy;
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -101,6 +102,8 @@ pub struct Worker {
     pub commands: Commands,
     /// What a document is.
     pub log: EventLog,
+    /// Traces.
+    pub traces: Traces,
     /// Counts how long it takes.
     pub metrics: Arc<Metrics>,
     /// Hints and progress.

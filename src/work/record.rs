@@ -12,6 +12,7 @@ use crate::commands::{CommandError, CommandOptions};
 use crate::event_store::{CommandMetadata, Idempotency};
 use crate::metrics::Stage;
 use crate::ports::JobMessage;
+use crate::traces::Kind;
 use kmrl_domain::DocumentCommand;
 use kmrl_domain::command::{RecordExtraction, RecordFailure, RetryPolicy, StartProcessing};
 use kmrl_domain::decide::{Refusal, StartRefusal};
@@ -77,7 +78,7 @@ impl<'a> Recorder<'a> {
             worker: self.worker.settings.name.clone(),
             at: self.worker.clock.now(),
         });
-        let refusal = match self.tell(command, None).await? {
+        let refusal = match self.tell(command, None, metadata(self.job)).await? {
             Told::Recorded { at } => {
                 if let Some(at) = at {
                     self.passed(Stage::Started, self.claim.queued_at, at);
@@ -161,7 +162,14 @@ impl<'a> Recorder<'a> {
     }
 
     async fn outcome(&self, command: DocumentCommand, key: Idempotency) -> Result<Told, Setback> {
-        let told = self.tell(command, Some(key)).await?;
+        let parent = self.job.traceparent.as_deref();
+        let traced = self.worker.traces.begin(Kind::Internal, "outcome", parent);
+        let mut metadata = metadata(self.job);
+        if let Some(traced) = &traced {
+            // What shows the outcome goes below it.
+            metadata.traceparent = traced.traceparent();
+        }
+        let told = self.tell(command, Some(key), metadata).await?;
         if let Told::Refused(refusal) = &told {
             tracing::info!(%refusal, "an outcome came too late and is dropped");
         }
@@ -174,11 +182,12 @@ impl<'a> Recorder<'a> {
         &self,
         command: DocumentCommand,
         idempotency: Option<Idempotency>,
+        metadata: CommandMetadata,
     ) -> Result<Told, Setback> {
         let mut backoff = Backoff::endless();
         loop {
             let options = CommandOptions {
-                metadata: metadata(self.job),
+                metadata: metadata.clone(),
                 if_version: None,
                 idempotency: idempotency.clone(),
                 private: None,

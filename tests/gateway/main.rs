@@ -33,6 +33,7 @@ mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
+mod traces;
 mod way;
 
 use support::gateway as harness;

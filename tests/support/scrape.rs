@@ -35,8 +35,10 @@ impl Scraped {
         self.samples.get(sample).copied()
     }
 
-    pub fn count(&self) -> usize {
-        self.samples.len()
+    /// How many samples have names that begin with one of these.
+    pub fn count(&self, beginnings: &[&str]) -> usize {
+        let fits = |name: &&String| beginnings.iter().any(|b| name.starts_with(b));
+        self.samples.keys().filter(fits).count()
     }
 
     /// Names of families.

@@ -26,6 +26,7 @@ use kmrl_gateway::relay::{self, Relay, RelaySettings};
 use kmrl_gateway::removal::Removals;
 use kmrl_gateway::signals::Signals;
 use kmrl_gateway::spool::Spool;
+use kmrl_gateway::traces::Traces;
 use kmrl_gateway::work::{self, Judge, WorkSettings, Worker};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -116,6 +117,7 @@ impl Scene {
             queue: self.queue.clone(),
             signals: self.signals.clone(),
             metrics: metrics(),
+            traces: Traces::off(),
             settings: RelaySettings {
                 ack_wait: ACK_WAIT,
                 sweep_every: Duration::from_millis(500),
@@ -169,6 +171,7 @@ impl Scene {
             log: self.log.clone(),
             signals: self.signals.clone(),
             metrics: metrics(),
+            traces: Traces::off(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             removals: Removals::new(
