@@ -4,6 +4,7 @@
 
 mod door;
 mod flags;
+mod helpers;
 mod judging;
 mod reader;
 mod recognition;
@@ -14,6 +15,7 @@ mod table;
 
 pub use door::{ClamdPlace, ClamdSettings, DoorSettings, Policies, Policy};
 pub use flags::SettingFlags;
+pub use helpers::HelperSettings;
 pub use judging::JudgingSettings;
 pub use reader::{ConfigError, Origin, Reader};
 pub use recognition::RecognitionSettings;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// How pictures become text.
     pub recognition: RecognitionSettings,
+    /// Programs that read what we do not.
+    pub helpers: HelperSettings,
     /// By what texts are judged.
     pub judging: JudgingSettings,
     /// Live subscribers.
@@ -88,6 +92,7 @@ impl Settings {
             door: door::door(&mut r),
             jobs: sections::jobs(&mut r),
             recognition: recognition::recognition(&mut r),
+            helpers: helpers::helpers(&mut r),
             judging: judging::read(&mut r),
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),

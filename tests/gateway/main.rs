@@ -12,6 +12,7 @@ mod door;
 mod erasure;
 mod evidence;
 mod faults;
+mod helpers;
 
 mod http;
 mod inside;
@@ -19,6 +20,7 @@ mod live;
 mod log;
 mod openapi;
 mod past;
+mod pdf;
 mod review;
 mod scans;
 mod search;
