@@ -4,6 +4,7 @@
 //! ids come in with the command. It must not know of databases, networks or files.
 
 pub mod access;
+pub mod boxes;
 pub mod command;
 pub mod decide;
 pub mod document;

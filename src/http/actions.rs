@@ -18,6 +18,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/documents/{id}", "view"),
     ("GET", "/api/v1/documents/{id}/status", "status"),
     ("GET", "/api/v1/documents/{id}/download", "download"),
+    ("GET", "/api/v1/documents/{id}/pages/{number}", "page"),
     ("GET", "/api/v1/documents/{id}/history", "history"),
     ("GET", "/api/v1/documents/{id}/audit", "document_audit"),
     ("GET", "/api/v1/documents/{id}/evidence", "evidence"),
