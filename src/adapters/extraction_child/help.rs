@@ -99,7 +99,11 @@ async fn ask(
     match ended {
         Ok(ended) => made(helper, ended),
         Err(RunFailure::Io(error)) => Err(ExtractFailure::Io(error)),
-        Err(RunFailure::Time) => Err(deadline.passed(PageProgress { page: 0, pages: 0 })),
+        Err(RunFailure::Time) => Err(ExtractFailure::TimeLimit {
+            seconds: seconds.as_secs(),
+            pages_done: 0,
+            pages: 0,
+        }),
         Err(error @ RunFailure::TooMuch(_)) => Err(ExtractFailure::Crashed {
             status: format!("{}: {error}", helper.program),
         }),
