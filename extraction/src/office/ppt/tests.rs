@@ -1,3 +1,5 @@
+//! Presentations written here record by record: edits, order, notes, and streams that mean harm.
+
 use super::*;
 use crate::fixtures::office::{compound, utf16};
 
@@ -19,7 +21,8 @@ fn container(kind: u16, parts: &[Vec<u8>]) -> Vec<u8> {
 
 fn slide(kind: u16, notes: u32, texts: &[Vec<u8>]) -> Vec<u8> {
     let about = record(2, kind::ABOUT, &words(&[0, 0, 0, 0, notes, 0]));
-    let box_of = |text: &Vec<u8>| container(0xF004, &[container(0xF00D, &[text.clone()])]);
+    let box_of =
+        |text: &Vec<u8>| container(0xF004, &[container(0xF00D, std::slice::from_ref(text))]);
     let boxes: Vec<_> = texts.iter().map(box_of).collect();
     let drawing = container(kind::DRAWING, &[container(0xF002, &boxes)]);
     container(kind, &[about, drawing])
