@@ -9,12 +9,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D target/release/kmrl-gateway /out/kmrl-gateway
 
 FROM debian:bookworm-slim
-# Root certificates for S3 and for databases over TLS, and what reads scans in both languages: the
-# newest ones, so no version is pinned.
+# Root certificates for S3 and for databases over TLS, and what reads scans in both languages and
+# Word documents of 1997 to 2003: the newest ones, so no version is pinned.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
-        tesseract-ocr tesseract-ocr-mal tesseract-ocr-eng \
+        tesseract-ocr tesseract-ocr-mal tesseract-ocr-eng antiword catdoc \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --no-create-home kmrl \
     && install -d -o kmrl -g kmrl -m 0750 /data

@@ -37,6 +37,7 @@ use kmrl_gateway::health::{Health, Probed};
 use kmrl_gateway::http::live::LiveHub;
 use kmrl_gateway::http::router::{router, unrecorded_router};
 use kmrl_gateway::http::state::{ApiState, Parts};
+use kmrl_gateway::identity::{ApiKeys, Identity, Tickets, load_pepper};
 use kmrl_gateway::metrics::Metrics;
 use kmrl_gateway::notary::LogTree;
 use kmrl_gateway::ports::{BlobStore, Clock, Ids, JobQueue};
@@ -207,15 +208,26 @@ async fn state(
         pool: pool.clone(),
         traces: Traces::off(),
         log,
-        read,
+        everything: read,
+        origins: Vec::new(),
+        identity: Identity::new(
+            Secret::new(KEY.into()),
+            None,
+            ApiKeys::new(
+                store.clone(),
+                load_pepper(None, dir.path()).unwrap(),
+                clock.clone(),
+                ids.clone(),
+            ),
+            None,
+            Tickets::new(pool.clone(), ids.clone()),
+        ),
         blobs,
         spool: Spool::new(dir.path().join("spool")).unwrap(),
         signals: signals.clone(),
         clock,
         ids,
         metrics,
-        approver: None,
-        key: Secret::new(KEY.into()),
         upload,
         door: Arc::new(Door::new(settings.door, readers, None)),
         min_position_wait: settings.http.min_position_wait,

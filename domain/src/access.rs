@@ -53,6 +53,7 @@ pub const ACTIONS: &[&str] = &[
     "view",
     "status",
     "download",
+    "page",
     "history",
     "statistics",
     "validation_errors",

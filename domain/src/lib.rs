@@ -6,6 +6,7 @@
 pub mod access;
 pub mod api_key;
 pub mod authority;
+pub mod boxes;
 pub mod command;
 pub mod decide;
 pub mod document;

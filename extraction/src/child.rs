@@ -30,6 +30,7 @@ pub(crate) struct Children {
     taken: Vec<Child>,
     bytes: usize,
     listed: Vec<String>,
+    left_out: Vec<String>,
 }
 
 impl Children {
@@ -69,8 +70,14 @@ impl Children {
 
     /// Note a file that does not become a document, and why.
     pub(crate) fn leave_out(&mut self, path: &str, why: &str) {
-        self.listed
-            .push(format!("{} (not taken: {why})", shown(path)));
+        let line = format!("{} (not taken: {why})", shown(path));
+        self.listed.push(line.clone());
+        self.left_out.push(line);
+    }
+
+    /// Of these lines those of files that do not become documents.
+    pub(crate) fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// What was in the document, a line for each.

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::Format;
+
 /// Why a document gave no text.
 ///
 /// Serialised with the stable code as its tag (`{"code":"damaged","detail":…}`), so that it
@@ -18,6 +20,13 @@ pub enum ExtractError {
     Unsupported {
         /// The format, with what it would need when that is known.
         what: String,
+    },
+    /// The format is read by a program that may be installed beside this one: see
+    /// [`Helper`](crate::Helper).
+    #[error("this type of file is not supported: {}", crate::helper::needed(*.format))]
+    NeedsHelper {
+        /// The format.
+        format: Format,
     },
     /// The bytes are not a readable file of the format they claim.
     #[error("the file is damaged: {detail}")]
@@ -82,10 +91,11 @@ impl fmt::Display for Quantity {
 }
 
 impl ExtractError {
-    /// A stable word for the reason, the same as the tag of the serialised form.
+    /// A stable word for the reason, the same as the tag of the serialised form; but a document
+    /// whose helper is not there is of a type that is not supported there.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unsupported { .. } => "unsupported_type",
+            Self::Unsupported { .. } | Self::NeedsHelper { .. } => "unsupported_type",
             Self::Damaged { .. } => "damaged",
             Self::Encrypted => "encrypted",
             Self::NoText => "no_text_layer",

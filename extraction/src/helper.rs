@@ -2,7 +2,6 @@
 //! This module owns which program reads what, with which arguments and how its answer is taken;
 //! it must not start one: that is for whoever holds the jail.
 
-use crate::error::ExtractError;
 use crate::format::Format;
 
 /// A program that reads a format. It gets the document as a file and writes to standard output.
@@ -12,24 +11,34 @@ pub struct Helper {
     pub program: &'static str,
     /// Its arguments; [`Helper::FILE`] stands for the path of the document.
     pub arguments: &'static [&'static str],
+    /// Files and folders of its own that it reads, wherever distributions put them.
+    pub reads: &'static [&'static str],
     /// What its standard output is: read as a document of that format, it is the text.
     pub output: Format,
     /// The package of Debian and Ubuntu that has it.
-    pub package: &'static str,
+    pub package: Option<&'static str>,
 }
 
 impl Helper {
     /// Stands for the path of the document among the arguments.
     pub const FILE: &'static str = "{file}";
 
+    /// The formats that are read with a helper only.
+    pub const FORMATS: [Format; 2] = [Format::Doc, Format::Dwg];
+
     /// The programs that can read a format, the best first; none for a format that is read without.
     pub const fn of(format: Format) -> &'static [Self] {
         match format {
             Format::Doc => DOC,
-            Format::Ppt => PPT,
             Format::Dwg => DWG,
             _ => &[],
         }
+    }
+
+    /// The names of all programs.
+    pub fn programs() -> impl Iterator<Item = &'static str> {
+        let all = Self::FORMATS.into_iter().flat_map(Self::of);
+        all.map(|helper| helper.program)
     }
 }
 
@@ -37,51 +46,72 @@ const DOC: &[Helper] = &[
     Helper {
         program: "antiword",
         arguments: &["-m", "UTF-8.txt", "-w", "0", Helper::FILE],
+        reads: &[
+            "/usr/share/antiword",
+            "/usr/local/share/antiword",
+            "/opt/homebrew/share/antiword",
+        ],
         output: Format::PlainText,
-        package: "antiword",
+        package: Some("antiword"),
     },
     Helper {
         program: "catdoc",
         arguments: &["-d", "utf-8", "-w", Helper::FILE],
+        reads: &[
+            "/usr/share/catdoc",
+            "/etc/catdocrc",
+            "/usr/local/share/catdoc",
+            "/opt/homebrew/share/catdoc",
+        ],
         output: Format::PlainText,
-        package: "catdoc",
+        package: Some("catdoc"),
     },
 ];
 
-const PPT: &[Helper] = &[Helper {
-    program: "catppt",
-    arguments: &["-d", "utf-8", Helper::FILE],
-    output: Format::PlainText,
-    package: "catdoc",
-}];
-
 const DWG: &[Helper] = &[Helper {
-    program: "dwg2dxf",
-    arguments: &["-o", "/dev/stdout", Helper::FILE],
+    program: "dwgread",
+    arguments: &["-O", "DXF", Helper::FILE],
+    reads: &[],
     output: Format::Dxf,
-    package: "libredwg-tools",
+    package: None,
 }];
 
-/// That a format is not read without a helper, and which would do.
-pub(crate) fn missing(format: Format) -> ExtractError {
+/// That a format is not read without a helper, which would do, and what to do without.
+pub(crate) fn needed(format: Format) -> String {
     let helpers: Vec<String> = Helper::of(format)
         .iter()
-        .map(|helper| format!("{} (package {})", helper.program, helper.package))
+        .map(|helper| match helper.package {
+            Some(package) => format!("{} (`apt-get install {package}`)", helper.program),
+            None => format!("{} (of LibreDWG)", helper.program),
+        })
         .collect();
-    ExtractError::Unsupported {
-        what: format!(
-            "{} needs a helper program that this version does not run: {}; save it as {} instead",
-            format.extension(),
-            helpers.join(" or "),
-            instead(format),
-        ),
-    }
+    let instead = match format {
+        Format::Doc => "docx",
+        _ => "dxf",
+    };
+    format!(
+        "{} needs a helper program that is not installed here: {}; or save it as {instead} or PDF",
+        format.extension(),
+        helpers.join(" or "),
+    )
 }
 
-fn instead(format: Format) -> &'static str {
-    match format {
-        Format::Doc => "docx or PDF",
-        Format::Ppt => "pptx or PDF",
-        _ => "dxf or PDF",
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_needed_is_said_with_what_to_install() {
+        for format in Helper::FORMATS {
+            let needed = needed(format);
+            for helper in Helper::of(format) {
+                assert!(needed.contains(helper.program), "{needed}");
+                let files = helper.arguments.iter().filter(|a| **a == Helper::FILE);
+                assert_eq!(files.count(), 1, "{}", helper.program);
+                // Its output is read without another.
+                assert_eq!(Helper::of(helper.output), []);
+            }
+        }
+        assert!(needed(Format::Doc).contains("apt-get install antiword"));
     }
 }

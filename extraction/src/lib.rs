@@ -46,7 +46,7 @@ pub use helper::Helper;
 pub use language::Language;
 pub use limits::Limits;
 pub use pdf::{Content, EmbeddedFile, PdfStructure, embedded_files};
-pub use picture::{Raster, RasterLimits, rasterise, recognised};
+pub use picture::{Frame, Raster, RasterLimits, rasterise, recognised};
 
 /// What is known of a file before it is read.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +177,29 @@ pub fn extract(
 ) -> Result<Extraction, ExtractError> {
     let format = detect(input)?;
     let (reading, children) = read(format, input.bytes, limits, on_page)?;
+    Ok(judged(format, reading, children))
+}
+
+/// Read what the helper of a format made of a document.
+///
+/// # Errors
+///
+/// See [`ExtractError`]. [`ExtractError::Unsupported`] when the format has no helper.
+pub fn extract_helped(
+    format: Format,
+    made: &[u8],
+    limits: &Limits,
+    on_page: &mut dyn FnMut(PageProgress) -> bool,
+) -> Result<Extraction, ExtractError> {
+    let helper = Helper::of(format).first();
+    let helper = helper.ok_or_else(|| ExtractError::Unsupported {
+        what: format!("{} has no helper", format.extension()),
+    })?;
+    let (reading, children) = read(helper.output, made, limits, on_page)?;
+    Ok(judged(format, reading, children))
+}
+
+fn judged(format: Format, reading: Reading, children: Vec<Child>) -> Extraction {
     let mut extraction = Extraction {
         format,
         language: Language::of(std::iter::empty()),
@@ -187,7 +210,7 @@ pub fn extract(
     };
     extraction.judge();
     extraction.confidence = extraction.confidence.min(reading.confidence);
-    Ok(extraction)
+    extraction
 }
 
 impl Extraction {
@@ -213,13 +236,14 @@ fn read(
     let alone = |reading: Reading| (reading, Vec::new());
     match format {
         PlainText | Markdown | Csv | Json | Xml => text::read(bytes, limits, on_page).map(alone),
-        Doc | Ppt | Dwg => Err(helper::missing(format)),
+        Doc | Dwg => Err(ExtractError::NeedsHelper { format }),
         _ => isolate::run(on_page, |on_page| match format {
             Jpeg | Png | Gif | Bmp | Tiff | Webp => picture::read(format, bytes, limits).map(alone),
             Eml => mail::eml::read(bytes, limits, on_page),
             Msg => mail::msg::read(bytes, limits, on_page),
             Zip => archive::read(bytes, limits, on_page),
             Docx => office::docx::read(bytes, limits, on_page).map(alone),
+            Ppt => office::ppt::read(bytes, limits, on_page).map(alone),
             Pptx => office::pptx::read(bytes, limits, on_page).map(alone),
             Xlsx => office::sheets::xlsx(bytes, limits, on_page).map(alone),
             Xls => office::sheets::xls(bytes, limits, on_page).map(alone),
@@ -232,6 +256,10 @@ fn read(
             Step => drawing::step::read(bytes, limits, on_page).map(alone),
             Iges => drawing::iges::read(bytes, limits, on_page).map(alone),
             _ => pdf::read(bytes, limits, on_page).map(alone),
+        })
+        .map(|(reading, children)| match format {
+            Format::Pdf => pdf::with_children(bytes, reading, limits),
+            _ => (reading, children),
         }),
     }
 }

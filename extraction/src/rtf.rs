@@ -17,6 +17,11 @@ pub(crate) fn read(
     limits: &Limits,
     on_page: &mut OnPage<'_>,
 ) -> Result<Reading, ExtractError> {
+    pages::all(&texts(bytes, limits)?, limits, on_page)
+}
+
+/// The texts of its pages.
+pub(crate) fn texts(bytes: &[u8], limits: &Limits) -> Result<Vec<String>, ExtractError> {
     let mut reader = Reader::new(limits);
     for token in (Tokens { rest: bytes }) {
         match token {
@@ -35,8 +40,7 @@ pub(crate) fn read(
             Token::Byte(byte) => reader.byte(byte),
         }
     }
-    let texts = reader.finish()?;
-    pages::all(&texts, limits, on_page)
+    reader.finish()
 }
 
 /// What the text of a file is made of.

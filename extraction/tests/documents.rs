@@ -345,3 +345,36 @@ fn everything_crosses_a_pipe() {
         }
     }
 }
+
+#[test]
+fn what_is_attached_to_a_pdf_is_taken_out_and_what_is_not_is_named() {
+    let stream = |content: &str| {
+        let length = content.len();
+        format!("<</Type/EmbeddedFile/Length {length}>>stream\n{content}\nendstream")
+    };
+    let attached = |name: &str, number: u32| format!("<</F({name})/EF<</F {number} 0 R>>>>");
+    let file = assemble(&[
+        "<</Type/Catalog/Pages 2 0 R/Names<</EmbeddedFiles<</Names[(a)6 0 R(b)8 0 R]>>>>>>"
+            .to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1/Resources<</Font<</F1 5 0 R>>>>>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R>>".to_owned(),
+        "<</Length 43>>stream\nBT /F1 12 Tf 72 770 Td (Two enclosures) Tj ET\nendstream".to_owned(),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>".to_owned(),
+        attached("folder/notes.txt", 7),
+        stream("Brakes checked"),
+        attached("empty.txt", 9),
+        stream(""),
+    ]);
+    let extraction = read(file.as_bytes()).unwrap();
+    let names: Vec<_> = extraction
+        .children
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
+    assert_eq!(names, ["notes.txt"]);
+    assert_eq!(extraction.children[0].bytes, b"Brakes checked");
+    assert_eq!(
+        extraction.pages[0].text,
+        "Two enclosures\nAttachment: empty.txt (not taken: empty)"
+    );
+}

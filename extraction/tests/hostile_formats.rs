@@ -4,6 +4,8 @@
 
 mod mutation;
 
+use std::io::Read;
+
 use kmrl_extraction::fixtures::office::*;
 use kmrl_extraction::{ExtractError, Input, Limits, extract};
 use mutation::{Random, answers, mutate, outlasts};
@@ -194,6 +196,16 @@ fn outlasts_within(name: &str, original: &str, pack: impl Fn(&str) -> Vec<u8>, s
     }
 }
 
+/// The same, of a part that is no text.
+fn outlasts_within_bytes(name: &str, original: &[u8], seed: u64, pack: impl Fn(&[u8]) -> Vec<u8>) {
+    let mut random = Random(seed);
+    for round in 0..ROUNDS {
+        let part = mutate(original, &mut random);
+        let what = format!("{name}, seed {seed}, round {round}");
+        answers(&what, name, &pack(&part));
+    }
+}
+
 #[test]
 fn mutated_parts() {
     let body = format!(
@@ -243,6 +255,33 @@ fn mutated_containers() {
         ("/__attach_version1.0_#00000000/__substg1.0_37010102", b"x"),
     ]);
     outlasts("msg", "a.msg", &message, 24, ROUNDS);
+    let slides = include_bytes!("../fixtures/slides.ppt");
+    outlasts("ppt", "a.ppt", slides, 25, ROUNDS);
+}
+
+#[test]
+fn mutated_streams_of_compound_files() {
+    let mut file = cfb::open(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/slides.ppt")).unwrap();
+    let mut stream = |path: &str| {
+        let mut bytes = Vec::new();
+        file.open_stream(path)
+            .unwrap()
+            .read_to_end(&mut bytes)
+            .unwrap();
+        bytes
+    };
+    let (user, slides) = (stream("/Current User"), stream("/PowerPoint Document"));
+    outlasts_within_bytes("a.ppt", &slides, 26, |bytes| {
+        compound(&[("/Current User", &user), ("/PowerPoint Document", bytes)])
+    });
+    let packed = b"\x2d\0\0\0\x2b\0\0\0LZFu\xf1\xc5\xc7\xa7\x03\0\x0a\0rcpg125B2\x0a\xf3 \
+hel\x09\0 bw\x05\xb0ld}\x0a\x80\x0f\xa0";
+    outlasts_within_bytes("a.msg", packed, 27, |bytes| {
+        compound(&[
+            ("/__properties_version1.0", &[0; 32]),
+            ("/__substg1.0_10090102", bytes),
+        ])
+    });
 }
 
 #[test]

@@ -87,6 +87,7 @@ pub fn extraction_child(settings: &Settings) -> Result<ExtractionChild, AppError
         ready: jobs.extraction_ready,
         only_limits: false,
         recognition: settings.recognition.clone(),
+        helpers: settings.helpers.clone(),
     })
     .map_err(super::start("finding this program for extraction"))
 }

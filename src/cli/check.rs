@@ -7,6 +7,8 @@ use crate::check::CheckReport;
 use crate::config::Settings;
 use crate::ports::{JailReport, Protections};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -46,6 +48,7 @@ pub(super) async fn run(args: CheckArgs, mut settings: Settings) -> Result<ExitC
             jail: jail.reader.as_ref().ok().copied(),
             programs_jail: jail.program.as_ref().ok().copied(),
             recognition_lacks: jail.recognition.as_deref(),
+            helpers: &jail.helpers,
         });
         print(&text.map_err(|e| CliError::failed("writing JSON", e))?);
     } else {
@@ -66,6 +69,7 @@ struct WithJail<'a> {
     jail: Option<Protections>,
     programs_jail: Option<Protections>,
     recognition_lacks: Option<&'a str>,
+    helpers: &'a BTreeMap<&'static str, Option<PathBuf>>,
 }
 
 fn jails(report: &JailReport) -> String {
@@ -94,6 +98,15 @@ fn jails(report: &JailReport) -> String {
             .recognition
             .iter()
             .map(|lacks| format!("scans: {lacks}")),
+    );
+    lines.extend(
+        report
+            .helpers
+            .iter()
+            .map(|(format, program)| match program {
+                Some(program) => format!("{format}: read by {}", program.display()),
+                None => format!("{format}: not read, as no program for it is installed"),
+            }),
     );
     lines.join("\n")
 }

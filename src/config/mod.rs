@@ -5,6 +5,7 @@
 mod current;
 mod door;
 mod flags;
+mod helpers;
 mod identity;
 mod judging;
 mod reader;
@@ -17,6 +18,7 @@ mod table;
 pub use current::Current;
 pub use door::{ClamdPlace, ClamdSettings, DoorSettings, Policies, Policy};
 pub use flags::SettingFlags;
+pub use helpers::HelperSettings;
 pub use identity::{IdentitySettings, TokenSettings};
 pub use judging::JudgingSettings;
 pub use reader::{ConfigError, Origin, Reader, Values};
@@ -57,6 +59,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// How pictures become text.
     pub recognition: RecognitionSettings,
+    /// Programs that read what we do not.
+    pub helpers: HelperSettings,
     /// By what texts are judged.
     pub judging: JudgingSettings,
     /// Live subscribers.
@@ -99,6 +103,7 @@ impl Settings {
             door: door::door(&mut r),
             jobs: sections::jobs(&mut r),
             recognition: recognition::recognition(&mut r),
+            helpers: helpers::helpers(&mut r),
             judging: judging::read(&mut r),
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),

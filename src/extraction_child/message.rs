@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, Read};
 
 use kmrl_extraction::inspect::InspectLimits;
-use kmrl_extraction::{ExtractError, Input};
+use kmrl_extraction::{ExtractError, Format, Frame, Input};
 use serde::{Deserialize, Serialize};
 
 /// What a child is told when it is started, which may be long before there is a document.
@@ -54,6 +54,8 @@ impl Start {
 pub(crate) enum Task {
     /// Read its text; the answer is an [`Extraction`](kmrl_extraction::Extraction).
     Read,
+    /// Read what the helper of a format made of it; the answer is an extraction as well.
+    ReadHelped(Format),
     /// Tell what it is and carries; the answer is an [`Inspection`](kmrl_extraction::inspect::Inspection).
     Inspect(InspectLimits),
     /// Make pictures of pages: a [`Line::Picture`] for each, in the order asked for.
@@ -156,8 +158,8 @@ pub(crate) struct Picture {
     pub(crate) width: u32,
     /// Rows.
     pub(crate) height: u32,
-    /// Pixels in a point (1/72 inch) of the page.
-    pub(crate) scale: f32,
+    /// How it lies on the page.
+    pub(crate) frame: Frame,
 }
 
 #[cfg(test)]

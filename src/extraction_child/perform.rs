@@ -6,7 +6,8 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
 use kmrl_extraction::inspect::inspect;
 use kmrl_extraction::{
-    ExtractError, Input, Limits, PageProgress, Raster, RasterLimits, extract, rasterise,
+    ExtractError, Input, Limits, PageProgress, Raster, RasterLimits, extract, extract_helped,
+    rasterise,
 };
 use serde::Serialize;
 
@@ -25,17 +26,24 @@ pub(super) fn perform() -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match handover.task {
         Task::Read => {
-            let mut on_page = |PageProgress { page, pages }| {
-                let line: Line<()> = Line::Page { page, pages };
-                !asked_to_stop() && say(&mut out, &line).is_ok()
-            };
-            let read = extract(&input, &Limits::default(), &mut on_page);
+            let read = extract(&input, &Limits::default(), &mut |page| tell(&mut out, page));
+            answer(&mut out, read)
+        }
+        Task::ReadHelped(format) => {
+            let mut on_page = |page| tell(&mut out, page);
+            let read = extract_helped(format, &bytes, &Limits::default(), &mut on_page);
             answer(&mut out, read)
         }
         Task::Inspect(limits) => answer(&mut out, inspect(&input, &limits)),
         Task::Render(ref wanted) => render(&mut out, &input, wanted),
         Task::Probe => answer(&mut out, Ok(probe::attempt())),
     }
+}
+
+/// Whether to go on after a page.
+fn tell(out: &mut impl Write, PageProgress { page, pages }: PageProgress) -> bool {
+    let line: Line<()> = Line::Page { page, pages };
+    !asked_to_stop() && say(out, &line).is_ok()
 }
 
 /// One picture at a time: the next is begun when the parent has taken this one from the pipe.
@@ -55,7 +63,7 @@ fn show(out: &mut impl Write, raster: &Raster) -> io::Result<()> {
         page: raster.page,
         width: raster.width,
         height: raster.height,
-        scale: raster.scale,
+        frame: raster.frame,
     };
     say::<()>(out, &Line::Picture(picture))?;
     out.write_all(&raster.pixels)?;

@@ -5,6 +5,7 @@
 
 use crate::ports::{JailProbe, JailReport, Protections};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -28,6 +29,9 @@ pub struct JailView {
     /// What character recognition lacks; absent when it lacks nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) recognition_lacks: Option<String>,
+    /// Each format that is read by a program beside the gateway, and the one that is installed;
+    /// null: none, and such documents end as `unsupported_type`.
+    helpers: BTreeMap<String, Option<String>>,
 }
 
 impl Jail {
@@ -67,6 +71,14 @@ impl JailView {
             reader: told(report.reader),
             programs: told(report.program),
             recognition_lacks: report.recognition,
+            helpers: report
+                .helpers
+                .into_iter()
+                .map(|(format, program)| {
+                    let program = program.map(|program| program.display().to_string());
+                    (format.to_owned(), program)
+                })
+                .collect(),
         }
     }
 

@@ -109,6 +109,7 @@ problems! {
     KeyNotFound = 404 "key-not-found" "There is no such key";
     NotFound = 404 "not-found" "There is nothing at this path";
     DocumentNotFound = 404 "document-not-found" "There is no such document";
+    PageNotFound = 404 "page-not-found" "The document has no such page of text";
     DeadLetterNotFound = 404 "dead-letter-not-found" "There is no such dead letter";
     DocumentWithdrawn = 410 "document-withdrawn" "The document was withdrawn";
     DocumentQuarantined = 403 "quarantined" "The document is in quarantine";

@@ -64,6 +64,7 @@ pub(super) const RULES: &[Rule] = &[
         "document_audit",
         Audit,
     ),
+    rule("GET", "/api/v1/documents/{id}/pages/{number}", "page", Read),
     rule("GET", "/api/v1/documents/{id}/evidence", "evidence", Audit),
     rule(
         "POST",

@@ -2,7 +2,9 @@
 
 use super::attempt::Setback;
 use super::judgement::{Judge, Pages};
+use super::places;
 use bytes::Bytes;
+use kmrl_domain::boxes::StoredText;
 use kmrl_domain::command::RecordExtraction;
 use kmrl_domain::judged::Judgement;
 use kmrl_domain::private::hex;
@@ -54,21 +56,27 @@ impl Artefact {
             findings = Some(found(&structure));
             (title, producer) = (structure.title, structure.producer);
         }
+        let boxes = places::of(&extraction.pages);
         let artefact = TextArtefact {
             pages: extraction.pages.into_iter().map(|p| p.text).collect(),
             title,
             producer,
         };
         let characters: usize = artefact.pages.iter().map(|p| p.chars().count()).sum();
+        let count = u32::try_from(artefact.pages.len()).unwrap_or(u32::MAX);
         let judgement = judge.judge(file_name, &artefact, confidence, pages);
-        let bytes = serde_json::to_vec(&artefact)?;
+        let stored = StoredText {
+            text: artefact,
+            boxes,
+        };
+        let bytes = stored.to_json()?;
         let sha256 = hex(&Sha256::digest(&bytes));
         Ok(Self {
             text: TextRef {
                 key: text_key(document_id, attempt, &sha256),
                 sha256,
                 characters: u64::try_from(characters).unwrap_or(u64::MAX),
-                pages: u32::try_from(artefact.pages.len()).unwrap_or(u32::MAX),
+                pages: count,
             },
             bytes: bytes.into(),
             language: extraction.language.code,

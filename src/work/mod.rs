@@ -14,6 +14,7 @@ mod extract;
 mod fetch;
 mod judgement;
 mod pause;
+mod places;
 mod progress;
 mod record;
 mod runner;

@@ -31,6 +31,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/documents/{id}/status", "crfaA"),
     ("get", "/api/v1/documents/{id}/download", "crfaA"),
     ("get", "/api/v1/documents/{id}/history", "crfaA"),
+    ("get", "/api/v1/documents/{id}/pages/{number}", "crfaA"),
     ("get", "/api/v1/documents/{id}/audit", "aA"),
     ("get", "/api/v1/documents/{id}/evidence", "aA"),
     ("post", "/api/v1/documents/{id}/reprocess", "fA"),
@@ -120,6 +121,7 @@ fn concrete(template: &str) -> String {
         .replace("{matter}", "case-1")
         .replace("{position}", "1")
         .replace("{index}", "0")
+        .replace("{number}", "1")
 }
 
 /// Status and stable word of the problem of an empty request.
@@ -315,7 +317,14 @@ async fn a_department_limits_every_path() {
             .map(|e| e["aggregate_id"].as_str().unwrap())
             .collect();
         assert_eq!(told, BTreeSet::from([sees.as_str()]));
-        for path in ["", "/status", "/download", "/history", "/legal-holds"] {
+        for path in [
+            "",
+            "/status",
+            "/download",
+            "/history",
+            "/legal-holds",
+            "/pages/1",
+        ] {
             let seen = format!("/api/v1/documents/{sees}{path}");
             let answer = as_holder(&gateway, Method::GET, &seen, who)
                 .send()

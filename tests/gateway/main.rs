@@ -14,6 +14,7 @@ mod erasure;
 mod evidence;
 mod faults;
 mod health;
+mod helpers;
 
 mod http;
 mod inside;
@@ -24,6 +25,7 @@ mod metrics;
 mod monitoring;
 mod openapi;
 mod past;
+mod pdf;
 mod reload;
 mod review;
 mod scans;

@@ -5,6 +5,8 @@ use crate::harness::{Gateway, World};
 use serde_json::Value;
 
 const SCAN: &[u8] = include_bytes!("../scan/job-card.jpg");
+/// The same page put down askew: its lines rise by 6 degrees.
+const ASKEW: &[u8] = include_bytes!("../scan/job-card-askew.jpg");
 const PRINTED: &str = include_str!("../scan/job-card.txt");
 
 /// The scan as a page of a PDF, after pages that state their text.
@@ -91,6 +93,35 @@ async fn a_scan_becomes_text_in_both_languages() {
         "{told}"
     );
     assert!(told.contains("jail of programs: refused memory"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_lies_askew_is_read_and_its_words_are_where_they_were() {
+    let world = World::new().await;
+    let gateway = world.start();
+    let document = processed(&gateway, "askew.jpg", ASKEW.to_vec()).await;
+    assert_eq!(document["status"], "processed", "{document}");
+    let text = document["extracted_text"].as_str().unwrap();
+    assert!(accuracy(text) > 0.95, "{}: {text}", accuracy(text));
+
+    let id = document["id"].as_str().unwrap();
+    let page = gateway
+        .json(&format!("/api/v1/documents/{id}/pages/1"))
+        .await;
+    let words = page["words"].as_array().unwrap();
+    let place = |text: &str| {
+        let found = words.iter().find(|word| word["text"] == text);
+        let word = found.unwrap_or_else(|| panic!("no {text}: {page}"));
+        let number = |field: &str| word[field].as_f64().unwrap();
+        (number("x"), number("y"))
+    };
+    // In pixels of the picture, which knows no inches: the first line begins at the left, where it
+    // lies deeper than at its end.
+    let (begins, ends) = (place("Kochi"), place("JC-2041"));
+    assert!(ends.0 - begins.0 > 300.0, "{begins:?} {ends:?}");
+    let risen = (begins.1 - ends.1) / (ends.0 - begins.0);
+    assert!((0.08..0.13).contains(&risen), "{risen}");
+    assert!((100.0..260.0).contains(&begins.0), "{begins:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 //! This module owns which properties are told, and how a message inside another becomes a file of
 //! its own.
 
+mod compressed;
 mod properties;
 
 use std::io::{Cursor, Write};
@@ -14,7 +15,7 @@ use super::Letter;
 use crate::child::Child;
 use crate::error::ExtractError;
 use crate::limits::Limits;
-use crate::{OnPage, Reading, html, text};
+use crate::{OnPage, Reading, html, rtf, text};
 
 /// Attachments that are looked at.
 const MOST_ATTACHED: usize = 2_000;
@@ -67,8 +68,12 @@ fn body(root: &mut Properties<'_, '_>, limits: &Limits) -> Result<String, Extrac
     if let Some(markup) = root.bytes(id::HTML) {
         return html::shown(&text::decode(&markup), limits);
     }
-    match root.text(id::HTML) {
-        Some(markup) => html::shown(&markup, limits),
+    if let Some(markup) = root.text(id::HTML) {
+        return html::shown(&markup, limits);
+    }
+    let packed = root.bytes(id::PACKED_RTF).unwrap_or_default();
+    match compressed::unpack(&packed, limits.max_decompressed_bytes) {
+        Some(rich) => Ok(rtf::texts(&rich, limits)?.join("\n")),
         None => Ok(String::new()),
     }
 }

@@ -1,10 +1,11 @@
 //! Office files: text, presentations and tables, in Office Open XML, OpenDocument and the binary
-//! workbooks before them. This module owns what they share; it must not run anything that a
+//! workbooks and presentations before them. This module owns what they share; it must not run anything that a
 //! document carries.
 
 pub(crate) mod docx;
 pub(crate) mod opendocument;
 mod parts;
+pub(crate) mod ppt;
 pub(crate) mod pptx;
 pub(crate) mod sheets;
 mod story;

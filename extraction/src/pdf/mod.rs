@@ -28,12 +28,43 @@ use hayro_interpret::InterpreterCache;
 use hayro_syntax::page::Page as PdfPage;
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
+use crate::child::{Child, Children};
 use crate::error::ExtractError;
+use crate::isolate;
 use crate::limits::Limits;
 use crate::{OnPage, Origin, Page, PageProgress, Reading, share};
 
 pub use embedded::{Content, EmbeddedFile, embedded_files};
 pub use structure::PdfStructure;
+
+/// What was read, with the files embedded in the document, to become documents of their own. What is
+/// left out is named on the last page.
+pub(crate) fn with_children(
+    bytes: &[u8],
+    mut reading: Reading,
+    limits: &Limits,
+) -> (Reading, Vec<Child>) {
+    let embeds = |structure: &PdfStructure| structure.embedded_files > 0;
+    if !reading.structure.as_ref().is_some_and(embeds) {
+        return (reading, Vec::new());
+    }
+    let mut children = Children::default();
+    // The text stands, whatever the parser meets in what is attached to it.
+    let files = isolate::run(&mut |_| true, |_| Ok(embedded_files(bytes, limits)));
+    for file in files.unwrap_or_default() {
+        match file.bytes {
+            Content::Whole(bytes) => children.add(&file.name, file.media_type.as_deref(), bytes),
+            Content::TooLarge => children.leave_out(&file.name, "it unpacks beyond the limit"),
+            Content::Unreadable => children.leave_out(&file.name, "damaged"),
+        }
+    }
+    if let Some(last) = reading.pages.last_mut() {
+        for left_out in children.left_out() {
+            last.text += &format!("\nAttachment: {left_out}");
+        }
+    }
+    (reading, children.into_taken())
+}
 
 pub(crate) fn read(
     bytes: &[u8],

@@ -5,7 +5,7 @@
 use image::imageops::{self, FilterType};
 use image::{GrayImage, Luma};
 
-use super::{Raster, RasterLimits};
+use super::{Raster, RasterLimits, turn};
 
 /// A page has lines of some 12 pixels in a picture whose longer side is shorter than this, which
 /// is less than recognition wants.
@@ -30,13 +30,27 @@ pub(super) fn raster(page: u32, picture: GrayImage, scale: f32, limits: &RasterL
     // Enlarged, grain would be blots.
     let (picture, factor) = enlarged(smooth(picture), limits);
     let picture = even(picture);
+    let paper = paper(&picture);
+    let scale = scale * factor as f32;
+    let (picture, frame) = turn::level(picture, paper, scale, limits.max_raster_pixels);
     Raster {
         page,
         width: picture.width(),
         height: picture.height(),
-        scale: scale * factor as f32,
+        frame,
         pixels: picture.into_raw(),
     }
+}
+
+/// The shade of most of a picture, which is bare.
+fn paper(picture: &GrayImage) -> u8 {
+    let mut counts = [0_u64; 256];
+    for pixel in picture.as_raw().iter().step_by(7) {
+        if let Some(count) = counts.get_mut(usize::from(*pixel)) {
+            *count += 1;
+        }
+    }
+    percentile(&counts, 60)
 }
 
 fn enlarged(picture: GrayImage, limits: &RasterLimits) -> (GrayImage, u32) {
@@ -194,8 +208,9 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Frame;
 
-    fn paper(width: u32, height: u32) -> GrayImage {
+    fn lined(width: u32, height: u32) -> GrayImage {
         // Dark lines on white paper.
         GrayImage::from_fn(width, height, |_, y| {
             Luma([if y % 40 < 4 { 20 } else { 240 }])
@@ -204,25 +219,25 @@ mod tests {
 
     #[test]
     fn a_clean_picture_stays_as_it_is() {
-        let clean = paper(2400, 3000);
+        let clean = lined(2400, 3000);
         let raster = raster(1, clean.clone(), 4.0, &RasterLimits::default());
         assert_eq!(
-            (raster.width, raster.height, raster.scale),
-            (2400, 3000, 4.0)
+            (raster.width, raster.height, raster.frame),
+            (2400, 3000, Frame::upright(4.0))
         );
         assert!(raster.pixels == clean.into_raw());
     }
 
     #[test]
     fn a_small_picture_is_enlarged_and_says_so() {
-        let raster = raster(3, paper(600, 800), 1.0, &RasterLimits::default());
+        let raster = raster(3, lined(600, 800), 1.0, &RasterLimits::default());
         assert_eq!((raster.width, raster.height), (1200, 1600));
-        assert_eq!((raster.page, raster.scale), (3, 2.0));
+        assert_eq!((raster.page, raster.frame), (3, Frame::upright(2.0)));
         let narrow = RasterLimits {
             max_raster_pixels: 600 * 800,
             ..RasterLimits::default()
         };
-        assert_eq!(super::raster(1, paper(600, 800), 1.0, &narrow).width, 600);
+        assert_eq!(super::raster(1, lined(600, 800), 1.0, &narrow).width, 600);
     }
 
     #[test]

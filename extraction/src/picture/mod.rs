@@ -7,10 +7,12 @@ mod decode;
 mod page;
 mod recognised;
 mod tiff;
+mod turn;
 
 use hayro_syntax::Pdf;
 
 pub use recognised::recognised;
+pub use turn::Frame;
 
 use crate::error::{ExtractError, Quantity};
 use crate::{Format, Input, Limits, Origin, Page, Reading, detect, isolate};
@@ -36,7 +38,7 @@ impl Default for RasterLimits {
     }
 }
 
-/// A page in shades of grey, upright and cleaned.
+/// A page in shades of grey, cleaned, its lines level.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Raster {
     /// The page, counted from 1.
@@ -45,9 +47,8 @@ pub struct Raster {
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// Pixels of the raster in a point of the page. A picture knows no inches: each of its pixels
-    /// counts as a point.
-    pub scale: f32,
+    /// How it lies on the page.
+    pub frame: Frame,
     /// A byte a pixel, row by row from the top; 0 is black.
     pub pixels: Vec<u8>,
 }

@@ -3,15 +3,15 @@
 
 use std::borrow::Cow;
 
+use super::Frame;
 use crate::text::clean;
 use crate::{Extraction, Origin, Page, Word};
 
 /// The level of rows that are words, in the first column.
 const WORD: &str = "5";
 
-/// A page from the table that tesseract writes (`tsv`) about a raster with `scale` pixels in a
-/// point of the page.
-pub fn recognised(number: u32, table: &str, scale: f32) -> Page {
+/// A page from the table that tesseract writes (`tsv`) about a raster that lies on it so.
+pub fn recognised(number: u32, table: &str, frame: &Frame) -> Page {
     let mut page = Page {
         number,
         text: String::new(),
@@ -21,7 +21,7 @@ pub fn recognised(number: u32, table: &str, scale: f32) -> Page {
     };
     let (mut sure, mut characters) = (0.0, 0_usize);
     let mut before: Option<Line<'_>> = None;
-    for row in table.lines().filter_map(|row| Row::parse(row, scale)) {
+    for row in table.lines().filter_map(|row| Row::parse(row, frame)) {
         page.text.push_str(match before {
             None => "",
             Some(line) if line == row.line => " ",
@@ -54,27 +54,28 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// `None` for rows that are no words, and for what is no row.
-    fn parse(row: &'a str, scale: f32) -> Option<Self> {
+    fn parse(row: &'a str, frame: &Frame) -> Option<Self> {
         let mut columns = row.splitn(12, '\t');
         let mut next = || columns.next();
         let is_word = next()? == WORD;
         let (_page, block, paragraph, line) = (next()?, next()?, next()?, next()?);
         let _word = next()?;
         let mut length = || next()?.parse::<f32>().ok().filter(|v| v.is_finite());
-        let (x, y, width, height) = (length()?, length()?, length()?, length()?);
+        let place = [length()?, length()?, length()?, length()?];
         let confidence = length()?;
         let text = atomic_chillus(&clean(next()?.trim())).into_owned();
         if !is_word || text.is_empty() || text.contains(char::is_whitespace) {
             return None;
         }
+        let [x, y, width, height] = frame.on_page(place);
         Some(Self {
             line: (block, paragraph, line),
             word: Word {
                 text,
-                x: x / scale,
-                y: y / scale,
-                width: width / scale,
-                height: height / scale,
+                x,
+                y,
+                width,
+                height,
             },
             confidence: f64::from(confidence.clamp(0.0, 100.0)) / 100.0,
         })
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn words_become_lines_and_paragraphs_with_places_in_points() {
-        let page = recognised(4, TABLE, 300.0 / 72.0);
+        let page = recognised(4, TABLE, &Frame::upright(300.0 / 72.0));
         assert_eq!(page.text, "Job തീയതി\nഅവൻ\n\nend\n");
         assert_eq!((page.number, page.origin), (4, Origin::Recognised));
         let word = &page.words[1];
@@ -176,7 +177,7 @@ mod tests {
             "5\t\t\t\t\t\tNaN\t1\t1\t1\t1\tx",
             "Segmentation fault",
         ] {
-            let page = recognised(1, table, 1.0);
+            let page = recognised(1, table, &Frame::upright(1.0));
             assert_eq!((page.text.as_str(), page.confidence), ("", 0.0), "{table}");
         }
     }

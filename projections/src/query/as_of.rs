@@ -63,6 +63,7 @@ async fn add_text(
         row.incomplete |= !folded.rejected.is_empty();
         if let Some(text) = folded.changed.into_values().next() {
             row.extracted_text = Some(text.text);
+            (row.title, row.producer) = (text.title, text.producer);
             break;
         }
     }
@@ -101,6 +102,8 @@ fn shown(d: documents::Document) -> DocumentRow {
         upload_time: stored(d.uploaded_at),
         status: d.status,
         extracted_text: None,
+        title: None,
+        producer: None,
         confidence_score: d.confidence_score,
         language: d.language,
         department: d.department,

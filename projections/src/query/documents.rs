@@ -33,6 +33,12 @@ pub struct DocumentRow {
     /// Its text; `None` in lists, and while there is none.
     #[sqlx(default)]
     pub extracted_text: Option<String>,
+    /// The title that the file gives itself; `None` in lists.
+    #[sqlx(default)]
+    pub title: Option<String>,
+    /// The program that wrote the file, as the file says; `None` in lists.
+    #[sqlx(default)]
+    pub producer: Option<String>,
     /// 0 to 1: how far the text can be trusted.
     pub confidence_score: Option<f64>,
     /// `mixed`, `und` or a code of ISO 639, such as `en` or `ml`; or as corrected.
@@ -287,7 +293,8 @@ impl ReadModel {
         let children = children();
         let (departments, uploader) = visible::parts(&self.visible);
         sqlx::query_as(&format!(
-            "SELECT {COLUMNS}, {children}, t.text AS extracted_text FROM read.documents d \
+            "SELECT {COLUMNS}, {children}, t.text AS extracted_text, t.title, t.producer \
+             FROM read.documents d \
              LEFT JOIN read.texts t ON t.document_id = d.id WHERE d.id = $1"
         ))
         .bind(id)

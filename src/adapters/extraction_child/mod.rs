@@ -4,6 +4,7 @@
 //! comes back. The child's life is `session`'s, what its end means `outcome`'s, programs of others
 //! are run by `program`. Nothing here looks into documents itself.
 
+mod help;
 mod inspect;
 mod lines;
 mod outcome;
@@ -21,13 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kmrl_extraction::{Extraction, PageProgress};
+use kmrl_extraction::{ExtractError, Extraction, PageProgress};
+use tokio::io::AsyncRead;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
 use self::session::{Deadline, Session};
 use self::spawner::Spawner;
-use crate::config::RecognitionSettings;
+use crate::config::{HelperSettings, RecognitionSettings};
 use crate::extraction_child::{Handover, SUBCOMMAND, Start, Task};
 use crate::fault_point;
 use crate::ports::{ExtractFailure, ExtractRequest, Extractor};
@@ -35,6 +37,8 @@ use crate::ports::{ExtractFailure, ExtractRequest, Extractor};
 /// Processor time that a child gets beyond its hard limit in real time: the clock on the wall is
 /// to be the one that ends it.
 const CPU_SPARE: Duration = Duration::from_secs(5);
+/// Of a document, in memory here at once.
+const CHUNK: usize = 64 * 1024;
 
 /// What children may use, and how many wait ready.
 #[derive(Clone, Debug)]
@@ -49,6 +53,8 @@ pub struct ChildSettings {
     pub only_limits: bool,
     /// How pictures become text.
     pub recognition: RecognitionSettings,
+    /// Programs that read what we do not.
+    pub helpers: HelperSettings,
 }
 
 impl ChildSettings {
@@ -61,6 +67,7 @@ impl ChildSettings {
             ready: 0,
             only_limits: false,
             recognition: RecognitionSettings::default(),
+            helpers: HelperSettings::default(),
         }
     }
 }
@@ -108,14 +115,24 @@ impl ExtractionChild {
         deadline: Deadline,
     ) -> Result<Session, ExtractFailure> {
         let open = async {
-            let document = tokio::fs::File::open(&input.path).await?;
+            let mut document = tokio::fs::File::open(&input.path).await?;
+            document.set_max_buf_size(CHUNK);
             let length = document.metadata().await?.len();
             let handover = Handover::new(task, &input.file_name, &input.content_type, length);
-            let child = self.spawner.usual().await?;
-            let spawner = Arc::clone(&self.spawner);
-            Session::start(child, &handover, document, deadline, spawner)
+            self.hand_over(&handover, document, deadline).await
         };
         open.await.map_err(ExtractFailure::Io)
+    }
+
+    async fn hand_over(
+        &self,
+        handover: &Handover,
+        document: impl AsyncRead + Unpin + Send + 'static,
+        deadline: Deadline,
+    ) -> io::Result<Session> {
+        let child = self.spawner.usual().await?;
+        let spawner = Arc::clone(&self.spawner);
+        Session::start(child, handover, document, deadline, spawner)
     }
 }
 
@@ -151,12 +168,16 @@ impl Extractor for ExtractionChild {
         let deadline = Deadline::new(input.soft, input.hard);
         let session = self.start(Task::Read, &input, deadline).await?;
         fault_point::reach("worker.in_extraction");
-        let extraction: Extraction = session
-            .run(|page| {
-                // A hint: when there is no room for it, the next page is as good.
-                let _ = progress.try_send(page);
-            })
-            .await?;
+        let on_page = |page| {
+            // A hint: when there is no room for it, the next page is as good.
+            let _ = progress.try_send(page);
+        };
+        let extraction: Extraction = match session.run(on_page).await {
+            Err(ExtractFailure::Refused(ExtractError::NeedsHelper { format })) => {
+                return help::read(self, &input, format, deadline, on_page).await;
+            }
+            read => read?,
+        };
         recognise::recognise(self, &input, extraction, deadline, &progress).await
     }
 }

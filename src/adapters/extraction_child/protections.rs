@@ -2,11 +2,14 @@
 //!
 //! Owns the asking; the attempts are `crate::jail::probe`'s.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kmrl_extraction::{Format, Helper};
 use tokio::time::Instant;
 
+use super::help;
 use super::program::run;
 use super::session::{Deadline, Session};
 use super::tesseract::Tesseract;
@@ -29,11 +32,19 @@ impl JailProbe for ExtractionChild {
             reader,
             program,
             recognition: Tesseract::find(&self.settings.recognition).err(),
+            helpers: Helper::FORMATS
+                .map(|format| (format.extension(), self.helper(format)))
+                .into(),
         }
     }
 }
 
 impl ExtractionChild {
+    fn helper(&self, format: Format) -> Option<PathBuf> {
+        let mut found = help::found(&self.settings.helpers, format);
+        found.next().map(|(program, _)| program)
+    }
+
     /// By a child such as documents get.
     async fn reader(&self) -> Result<Protections, String> {
         let ask = async {

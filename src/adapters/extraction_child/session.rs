@@ -14,6 +14,7 @@ use tokio::process::{Child, ChildStdin};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::CHUNK;
 use super::lines::{Lines, Nonsense, Piece, parse};
 use super::outcome::{Outcome, Stop};
 use super::spawner::Spawner;
@@ -24,8 +25,6 @@ use crate::ports::ExtractFailure;
 const STDERR_TAIL: usize = 2048;
 /// How long the pipes are waited for once the child has ended.
 const PIPES_WAIT: Duration = Duration::from_secs(1);
-/// Of the document, in the parent's memory at once.
-const CHUNK: usize = 64 * 1024;
 
 /// When a child is asked to stop and when it is killed.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +96,7 @@ impl Session {
     pub(super) fn start(
         mut child: Child,
         handover: &Handover,
-        document: tokio::fs::File,
+        document: impl AsyncRead + Unpin + Send + 'static,
         deadline: Deadline,
         started_by: Arc<Spawner>,
     ) -> io::Result<Self> {
@@ -293,12 +292,11 @@ impl Drop for Session {
 async fn feed(
     mut to: ChildStdin,
     handover: Vec<u8>,
-    mut document: tokio::fs::File,
+    mut document: impl AsyncRead + Unpin,
 ) -> io::Result<()> {
     if to.write_all(&handover).await.is_err() {
         return Ok(());
     }
-    document.set_max_buf_size(CHUNK);
     let mut chunk = vec![0; CHUNK];
     loop {
         let length = document.read(&mut chunk).await?;

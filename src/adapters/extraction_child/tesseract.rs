@@ -97,7 +97,7 @@ impl Tesseract {
             });
         }
         let table = String::from_utf8_lossy(&output);
-        Ok(recognised(picture.page, &table, picture.scale))
+        Ok(recognised(picture.page, &table, &picture.frame))
     }
 
     fn program(&self, memory_bytes: u64, cpu_seconds: u64) -> Program {

@@ -13,6 +13,7 @@ mod judged;
 mod legal_holds;
 mod list;
 mod media_type;
+mod page;
 mod past;
 mod quarantine;
 mod reprocess;
@@ -48,6 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(history::history))
         .routes(routes!(status::status))
         .routes(routes!(download::download))
+        .routes(routes!(page::page))
         .routes(routes!(evidence::evidence))
         .routes(routes!(reprocess::reprocess))
         .routes(routes!(review::review))

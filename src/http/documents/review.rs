@@ -15,13 +15,13 @@ use crate::projector::BlobTexts;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use kmrl_domain::boxes::{PageBoxes, StoredText};
 use kmrl_domain::command::Review;
 use kmrl_domain::judged::{self, Verdict};
 use kmrl_domain::private::hex;
-use kmrl_domain::values::{TextArtefact, TextRef};
+use kmrl_domain::values::TextRef;
 use kmrl_domain::{DocumentCommand, RecordedEvent};
 use kmrl_extraction::Limits;
-use kmrl_projections::TextSource;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -116,13 +116,14 @@ async fn store(
     let version = events.last().map_or(0, |event| event.sequence);
     let standing = standing(&events).ok_or_else(no_text)?;
     let texts = BlobTexts(Arc::clone(&state.blobs));
-    let artefact = texts.text(&standing.key).await.map_err(|error| {
+    let stored = texts.stored(&standing.key).await.map_err(|error| {
         // It may have been erased since its events were read.
         Problem::unavailable(ProblemType::StorageUnavailable, &error)
     })?;
-    let artefact = corrected(artefact, pages)?;
-    let bytes = serde_json::to_vec(&artefact).map_err(|e| Problem::internal(&e))?;
+    let stored = corrected(stored, pages)?;
+    let bytes = stored.to_json().map_err(|e| Problem::internal(&e))?;
     let sha256 = hex(&Sha256::digest(&bytes));
+    let artefact = stored.text;
     let characters: usize = artefact.pages.iter().map(|p| p.chars().count()).sum();
     let text = TextRef {
         key: reviewed_text_key(id, state.ids.new_id(), &sha256),
@@ -137,22 +138,20 @@ async fn store(
     Ok((text, version))
 }
 
-fn standing(events: &[RecordedEvent]) -> Option<TextRef> {
+pub(super) fn standing(events: &[RecordedEvent]) -> Option<TextRef> {
     let newest_first = events.iter().rev();
     newest_first
         .filter_map(|event| judged::text_set_by(&event.event_type, &event.payload))
         .next()
 }
 
-fn no_text() -> Problem {
+pub(super) fn no_text() -> Problem {
     kmrl_domain::Refusal::Review(kmrl_domain::decide::ReviewRefusal::NoText).into()
 }
 
-/// The artefact with these pages in it.
-fn corrected(
-    mut artefact: TextArtefact,
-    pages: Vec<CorrectedPage>,
-) -> Result<TextArtefact, Problem> {
+/// The text with these pages in it. Where the words of a text stood that is another now, nobody knows.
+fn corrected(mut stored: StoredText, pages: Vec<CorrectedPage>) -> Result<StoredText, Problem> {
+    let artefact = &mut stored.text;
     let count = artefact.pages.len();
     for page in pages {
         let index = usize::try_from(page.number)
@@ -162,7 +161,13 @@ fn corrected(
             let what = format!("there is no page {}: the text has {count}", page.number);
             return Err(invalid(what));
         };
-        *place = clean(&page.text);
+        let text = clean(&page.text);
+        if *place != text
+            && let Some(boxes) = index.and_then(|index| stored.boxes.get_mut(index))
+        {
+            *boxes = PageBoxes::default();
+        }
+        *place = text;
     }
     let most = Limits::default().max_characters;
     if artefact
@@ -174,7 +179,7 @@ fn corrected(
     {
         return Err(invalid(format!("a text has at most {most} characters")));
     }
-    Ok(artefact)
+    Ok(stored)
 }
 
 fn clean(text: &str) -> String {
@@ -230,12 +235,18 @@ pub(super) async fn review(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kmrl_domain::boxes::PlacedWord;
+    use kmrl_domain::values::TextArtefact;
 
-    fn artefact(pages: &[&str]) -> TextArtefact {
-        TextArtefact {
+    fn artefact(pages: &[&str]) -> StoredText {
+        let text = TextArtefact {
             pages: pages.iter().map(|page| (*page).to_owned()).collect(),
             title: Some("title".into()),
             producer: None,
+        };
+        StoredText {
+            text,
+            boxes: Vec::new(),
         }
     }
 
@@ -251,6 +262,25 @@ mod tests {
         let pages = vec![page(2, "b\r\nc\u{0}\td\u{c}")];
         let corrected = corrected(artefact(&["one", "two"]), pages).unwrap();
         assert_eq!(corrected, artefact(&["one", "b\nc\td"]));
+    }
+
+    #[test]
+    fn a_page_that_reads_otherwise_loses_its_places() {
+        let word = PlacedWord {
+            start: 0,
+            length: 3,
+            x: 1.0,
+            y: 1.0,
+            width: 9.0,
+            height: 9.0,
+        };
+        let boxes = PageBoxes::of([word]);
+        let stored = StoredText {
+            boxes: vec![boxes.clone(), boxes.clone()],
+            ..artefact(&["one", "two"])
+        };
+        let corrected = corrected(stored, vec![page(1, "one"), page(2, "zwo")]).unwrap();
+        assert_eq!(corrected.boxes, [boxes, PageBoxes::default()]);
     }
 
     #[test]

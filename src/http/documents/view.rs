@@ -26,6 +26,10 @@ pub(crate) struct Document {
     status: String,
     /// Absent in lists.
     extracted_text: Option<String>,
+    /// The title that the file gives itself. Absent in lists.
+    title: Option<String>,
+    /// The program that wrote the file, as the file says. Absent in lists.
+    producer: Option<String>,
     /// 0 to 1.
     confidence_score: Option<f64>,
     /// mixed (English and Malayalam), und, or a code of ISO 639, such as en or ml.
@@ -88,8 +92,8 @@ pub(crate) struct Document {
     /// What the door found and the policy accepts.
     #[schema(value_type = Option<Vec<super::quarantine::DoorObjection>>)]
     accepted_risks: Option<Value>,
-    /// What the file's structure gave away.
-    #[schema(value_type = Option<Object>)]
+    /// What the file's structure gave away. Absent until it was read, and of other files than PDFs.
+    #[schema(value_type = Option<FileFindings>)]
     findings: Option<Value>,
     /// SHA-256 of the artefact of the text that stands.
     text_sha256: Option<String>,
@@ -98,6 +102,29 @@ pub(crate) struct Document {
     judged: Judged,
     /// An event of it could not be applied: what is shown may be out of date.
     incomplete: bool,
+}
+
+/// What the structure of a PDF gave away, whatever the door's policy was.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the form of the domain's Findings")]
+pub(crate) struct FileFindings {
+    /// Version of the format.
+    #[schema(example = "1.7")]
+    version: Option<String>,
+    /// It is encrypted, and opened without a password.
+    encrypted: bool,
+    /// It carries JavaScript.
+    javascript: bool,
+    /// It carries an action that starts a program or opens another file.
+    launch_actions: bool,
+    /// It does something by itself when it is opened or closed.
+    open_action: bool,
+    /// Files embedded in it.
+    embedded_files: u32,
+    /// It carries digital signatures; nothing is said of their validity.
+    signatures: bool,
+    /// It has an XFA form.
+    xfa: bool,
 }
 
 /// A document that was found inside another one.
@@ -135,6 +162,8 @@ impl Document {
             upload_time: row.upload_time,
             status: row.status,
             extracted_text: row.extracted_text,
+            title: row.title,
+            producer: row.producer,
             confidence_score: row.confidence_score,
             language: row.language,
             department: row.department,
@@ -183,6 +212,8 @@ impl Document {
             upload_time: a.at,
             status: "queued".into(),
             extracted_text: None,
+            title: None,
+            producer: None,
             confidence_score: None,
             language: None,
             department: None,

@@ -22,6 +22,7 @@ pub(super) mod id {
     pub(in super::super) const DISPLAY_TO: u16 = 0x0E04;
     pub(in super::super) const DELIVERED: u16 = 0x0E06;
     pub(in super::super) const BODY: u16 = 0x1000;
+    pub(in super::super) const PACKED_RTF: u16 = 0x1009;
     pub(in super::super) const HTML: u16 = 0x1013;
     pub(in super::super) const DISPLAY_NAME: u16 = 0x3001;
     pub(in super::super) const DATA: u16 = 0x3701;
