@@ -6,6 +6,7 @@
 
 mod bidi;
 mod bounds;
+mod budget;
 mod characters;
 mod clip;
 mod compose;
@@ -13,6 +14,7 @@ mod embedded;
 mod fragments;
 mod glyphs;
 mod grid;
+mod ink;
 mod marked;
 mod notes;
 mod order;
@@ -23,12 +25,15 @@ mod scan;
 mod shown;
 mod structure;
 mod text;
+mod widths;
 
 use hayro_interpret::InterpreterCache;
 use hayro_syntax::page::Page as PdfPage;
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
-use crate::error::ExtractError;
+use budget::Spent;
+
+use crate::error::{ExtractError, Quantity};
 use crate::limits::Limits;
 use crate::{OnPage, Origin, Page, PageProgress, Reading, share};
 
@@ -50,6 +55,11 @@ pub(crate) fn read(
         return Err(ExtractError::damaged("it has no pages"));
     }
 
+    let structure = match structure {
+        Some(structure) => Some(structure),
+        None => scan::read(&pdf)?,
+    };
+
     let cache = InterpreterCache::new();
     let mut tally = Tally::default();
     let mut read = Vec::new();
@@ -70,7 +80,7 @@ pub(crate) fn read(
     Ok(Reading {
         pages: read,
         confidence: tally.confidence(),
-        structure: structure.or_else(|| scan::read(&pdf)),
+        structure,
     })
 }
 
@@ -117,7 +127,10 @@ impl Tally {
         }
 
         let room = limits.max_characters.saturating_sub(self.characters);
-        let found = text::read(page, cache, room);
+        let found = text::read(page, cache, room).map_err(|Spent| ExtractError::TooLarge {
+            limit: glyphs::STEPS_AT_MOST as u64,
+            of: Quantity::Steps,
+        })?;
         self.characters = self.characters.saturating_add(found.characters);
         limits.check_characters(self.characters)?;
         self.glyphs += found.glyphs;
