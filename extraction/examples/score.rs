@@ -48,7 +48,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The score of each reference with words, by name; a text that is missing has no words.
+/// The score of each reference with words that has a text, by name: who could not read a file
+/// is to leave an empty text.
 fn scores(references: &Path, texts: &Path) -> Result<Vec<(String, Score)>, Box<dyn Error>> {
     let mut scores = Vec::new();
     for entry in fs::read_dir(references)? {
@@ -60,8 +61,9 @@ fn scores(references: &Path, texts: &Path) -> Result<Vec<(String, Score)>, Box<d
             continue;
         };
         let reference = words(&String::from_utf8_lossy(&fs::read(&path)?));
-        let text = fs::read(texts.join(name)).unwrap_or_default();
-        if !reference.is_empty() {
+        let text = texts.join(name);
+        if !reference.is_empty() && text.exists() {
+            let text = fs::read(text)?;
             let score = Score::of(&reference, &words(&String::from_utf8_lossy(&text)));
             scores.push((name.to_string_lossy().into_owned(), score));
         }

@@ -5,6 +5,7 @@
 //! without unpacking them. It is the stricter of the two, so its failure fails nothing.
 
 mod bidi;
+mod bombs;
 mod bounds;
 mod budget;
 mod characters;

@@ -7,8 +7,8 @@ use lopdf::{DecompressError, Dictionary, Document, LoadOptions, Object, decode_t
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::bounds;
 use super::widths::Widths;
+use super::{bombs, bounds};
 use crate::error::ExtractError;
 use crate::limits::Limits;
 use crate::text::clean;
@@ -51,8 +51,10 @@ const PACKED_AT_MOST: usize = 20_000;
 /// [`ExtractError::TooLarge`] when a stream would unpack beyond the limit, and
 /// [`ExtractError::Damaged`] when a font would.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Option<PdfStructure>, ExtractError> {
+    // Whoever does not read the structure does not bound what streams unpack to.
+    let unread = || bombs::check(bytes, limits).map(|()| None);
     if packs_too_much(bytes) {
-        return Ok(None);
+        return unread();
     }
     let options = LoadOptions::with_max_decompressed_size(limits.max_decompressed_bytes);
     // Caught here and not with the rest, as the text may be readable all the same.
@@ -65,10 +67,10 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Option<PdfStructure>
             Err(error) if is_over_limit(&error) => {
                 limits.check_decompressed(usize::MAX).map(|()| None)
             }
-            Err(_) => Ok(None),
+            Err(_) => unread(),
         }
     }));
-    attempt.unwrap_or(Ok(None))
+    attempt.unwrap_or_else(|_| unread())
 }
 
 /// Whether object streams say that they hold more objects than are worth their memory here.
@@ -85,7 +87,9 @@ pub(super) fn packs_too_much(bytes: &[u8]) -> bool {
 
 /// The number after the key `N`.
 fn count(dictionary: &[u8]) -> Option<usize> {
-    let at = dictionary.windows(3).position(|window| window == b"/N ")?;
+    let is_key =
+        |window: &[u8]| matches!(window, [b'/', b'N', after] if after.is_ascii_whitespace());
+    let at = dictionary.windows(3).position(is_key)?;
     let digits = dictionary.get(at + 3..)?.trim_ascii_start();
     let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
