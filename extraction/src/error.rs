@@ -75,6 +75,8 @@ pub enum Quantity {
     Levels,
     /// Pixels of one picture.
     Pixels,
+    /// Steps of drawing one page.
+    Steps,
 }
 
 impl fmt::Display for Quantity {
@@ -86,6 +88,7 @@ impl fmt::Display for Quantity {
             Self::Entries => "entries",
             Self::Levels => "levels of nesting",
             Self::Pixels => "pixels in a picture",
+            Self::Steps => "steps to draw one page",
         })
     }
 }

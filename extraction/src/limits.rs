@@ -12,7 +12,8 @@ pub struct Limits {
     pub max_characters: usize,
     /// Bytes of page content over all pages of a PDF after decompression, and of any single
     /// stream in it that is not an image. A PDF too irregular for the structure reader, or
-    /// with very many packed objects, is held to the first of the two only.
+    /// with very many packed objects, is held to eight times this over all its streams as well,
+    /// except for what is encrypted.
     pub max_decompressed_bytes: usize,
 }
 

@@ -3,8 +3,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use kmrl_extraction::fixtures::{pdf, pdf_of_contents};
-use kmrl_extraction::{Input, Limits, extract};
+use kmrl_extraction::fixtures::{assemble, pdf, pdf_of_contents};
+use kmrl_extraction::{ExtractError, Extraction, Input, Limits, Quantity, extract};
 use lopdf::Document;
 
 const ROUNDS: u64 = 600;
@@ -163,4 +163,99 @@ fn nesting_does_not_exhaust_the_stack() {
         // Any answer will do.
         let _ = extract(&input, &Limits::default(), &mut |_| true);
     }
+}
+
+fn outcome(bytes: &[u8]) -> Result<Extraction, ExtractError> {
+    let input = Input {
+        bytes,
+        file_name: "a.pdf",
+        content_type: None,
+    };
+    extract(&input, &Limits::default(), &mut |_| true)
+}
+
+/// A page that shows two characters by a composite font with the given widths. What `before`
+/// says comes before the objects.
+fn with_widths(before: &str, widths: &str) -> Vec<u8> {
+    let show = "BT /F1 9 Tf 9 9 Td <00410042> Tj ET";
+    let bytes = assemble(&[
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 4 0 R/MediaBox[0 0 600 800]\
+         /Resources<</Font<</F1 5 0 R>>>>>>"
+            .to_owned(),
+        format!("<</Length {}>>stream\n{show}\nendstream", show.len()),
+        "<</Type/Font/Subtype/Type0/BaseFont/A/Encoding/Identity-H/DescendantFonts[6 0 R]\
+         /ToUnicode 8 0 R>>"
+            .to_owned(),
+        format!(
+            "<</Type/Font/Subtype/CIDFontType2/BaseFont/A{widths}\
+             /CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>\
+             /FontDescriptor<</Type/FontDescriptor/FontName/A/Flags 4>>>>"
+        ),
+        "[65 4000000000 500]".to_owned(),
+        "<</Length 57>>stream\n1 beginbfrange\n<0041><0042><0041>\nendbfrange\n              \nendstream"
+            .to_owned(),
+    ]);
+    bytes
+        .replacen("1 0 obj", &format!("{before}1 0 obj"), 1)
+        .into_bytes()
+}
+
+#[test]
+fn widths_without_end_are_refused() {
+    let good = "/W[65[500]66 66 500]/W2[65 66 -900 250 800]";
+    assert_eq!(outcome(&with_widths("", good)).unwrap().pages[0].text, "AB");
+    // Packed objects beyond count are looked at by another reader.
+    let packs = "%/ObjStm/N 30000 \n";
+    assert_eq!(
+        outcome(&with_widths(packs, good)).unwrap().pages[0].text,
+        "AB"
+    );
+    let hostile = [
+        "/W[65 4294967295 500]",
+        "/W[1[500 500]65 4000000000.0 500]",
+        "/W 7 0 R",
+        "/W2[65 4294967295 -900 250 800]",
+        &format!("/W[{}]", "0 65535 500 ".repeat(100)),
+    ];
+    for widths in hostile {
+        for before in ["", packs] {
+            let outcome = outcome(&with_widths(before, widths));
+            assert_eq!(
+                outcome.unwrap_err().code(),
+                "damaged",
+                "{before} {widths:.40}"
+            );
+        }
+    }
+}
+
+#[test]
+fn forms_that_draw_forms_come_to_an_end() {
+    const LEVELS: usize = 12;
+    let form = |content: &str, inner: usize| {
+        format!(
+            "<</Type/XObject/Subtype/Form/BBox[0 0 600 800]/Resources<</Font<</F1 4 0 R>>\
+             /XObject<</X {inner} 0 R>>>>/Length {}>>stream\n{content}\nendstream",
+            content.len()
+        )
+    };
+    let mut objects = vec![
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 5 0 R/MediaBox[0 0 600 800]\
+         /Resources<</XObject<</X 6 0 R>>>>>>"
+            .to_owned(),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>".to_owned(),
+        "<</Length 5>>stream\n/X Do\nendstream".to_owned(),
+    ];
+    // Ten times each, and so a million million times in the end.
+    objects.extend((0..LEVELS).map(|level| form(&"/X Do ".repeat(10), level + 7)));
+    objects.push(form("BT /F1 9 Tf 9 9 Td (ha) Tj ET", 0));
+    let steps = ExtractError::TooLarge {
+        limit: 5_000_000,
+        of: Quantity::Steps,
+    };
+    assert_eq!(outcome(assemble(&objects).as_bytes()), Err(steps));
 }

@@ -198,6 +198,64 @@ fn invisible_text_is_kept_only_over_a_scan() {
     assert_eq!(page(scan).origin, Origin::Picture);
 }
 
+/// A page of 600 by 800 points with graphics states, groups and masks: `/Clear` and `/Faint` set
+/// the opacity, `/Shut` and `/Open` a mask, and `/Group` shows "grouped".
+fn with_opacity(content: &str) -> String {
+    let form = |entries: &str, content: &str| {
+        format!(
+            "<</Type/XObject/Subtype/Form/BBox[0 0 600 800]/Group<</S/Transparency/CS/DeviceGray>>\
+             {entries}/Length {}>>stream\n{content}\nendstream",
+            content.len()
+        )
+    };
+    let bytes = assemble(&[
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 4 0 R/MediaBox[0 0 600 800]/Resources<<\
+         /Font<</F1 5 0 R>>/XObject<</Group 6 0 R>>/ExtGState<<\
+         /Clear<</ca 0/CA 0>>/Faint<</ca .1/CA .1>>\
+         /Shut<</SMask<</S/Luminosity/G 7 0 R>>>>/Open<</SMask<</S/Luminosity/G 8 0 R>>>>>>>>>>"
+            .to_owned(),
+        format!("<</Length {}>>stream\n{content}\nendstream", content.len()),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>".to_owned(),
+        form(
+            "/Resources<</Font<</F1 5 0 R>>>>",
+            "BT /F1 10 Tf 72 600 Td (grouped) Tj ET",
+        ),
+        form("", "0 g 0 0 600 800 re f"),
+        form("", "1 g 0 0 600 800 re f"),
+    ])
+    .into_bytes();
+    read(&bytes).pages.remove(0).text
+}
+
+#[test]
+fn fully_transparent_text_is_left_out() {
+    let shown = |state: &str| format!("q /{state} gs {}/Group Do Q ", at(72, 700, "words"));
+    let after = at(72, 500, "after");
+    assert_eq!(with_opacity(&(shown("Clear") + &after)), "after");
+    assert_eq!(with_opacity(&(shown("Shut") + &after)), "after");
+    assert_eq!(
+        with_opacity(&(shown("Faint") + &after)),
+        "words\ngrouped\nafter"
+    );
+    assert_eq!(
+        with_opacity(&(shown("Open") + &after)),
+        "words\ngrouped\nafter"
+    );
+    // What is seen is not a repeat of what was not.
+    assert_eq!(
+        with_opacity(&(shown("Clear") + &shown("Faint"))),
+        "words\ngrouped"
+    );
+    // Some programs write what they recognised in a scan this way.
+    let scan = "q 600 0 0 800 0 0 cm BI /W 1 /H 1 /CS /G /BPC 8 ID \u{1} EI Q ";
+    assert_eq!(
+        with_opacity(&(scan.to_owned() + &shown("Clear"))),
+        "words\ngrouped"
+    );
+}
+
 #[test]
 fn scripts_that_read_leftwards_are_put_in_order() {
     let span = |x: u32, letter: &str| {

@@ -16,21 +16,24 @@ const OTHER_RATIO_AT_MOST: usize = 2560;
 /// Refuse a document that holds a stream, images excepted, that would unpack to more than
 /// the limit. Images are left out because reading text does not unpack them.
 pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ExtractError> {
-    let streams = document.objects.values().filter_map(|object| match object {
+    let mut streams = document.objects.values().filter_map(|object| match object {
         Object::Stream(stream) if !is_image(stream) => Some(stream),
         _ => None,
     });
-    for stream in streams {
-        // Nearly all streams are too short to reach the limit and need not be unpacked twice.
-        if could_unpack_to(stream) <= limits.max_decompressed_bytes {
-            continue;
-        }
-        let unpacked = stream.decompressed_content_with_limit(limits.max_decompressed_bytes);
-        if unpacked.as_ref().is_err_and(is_over_limit) {
-            limits.check_decompressed(usize::MAX)?;
-        }
+    streams.try_for_each(|stream| check_stream(stream, limits))
+}
+
+/// Refuse a stream that would unpack to more than the limit.
+pub(super) fn check_stream(stream: &Stream, limits: &Limits) -> Result<(), ExtractError> {
+    // Nearly all streams are too short to reach the limit and need not be unpacked twice.
+    if could_unpack_to(stream) <= limits.max_decompressed_bytes {
+        return Ok(());
     }
-    Ok(())
+    let unpacked = stream.decompressed_content_with_limit(limits.max_decompressed_bytes);
+    match unpacked.as_ref().is_err_and(is_over_limit) {
+        true => limits.check_decompressed(usize::MAX),
+        false => Ok(()),
+    }
 }
 
 fn is_image(stream: &Stream) -> bool {

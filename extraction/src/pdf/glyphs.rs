@@ -13,13 +13,22 @@ use hayro_syntax::object::dict::keys::ANNOTS;
 use hayro_syntax::page::Page;
 use kurbo::{BezPath, Point, Rect, Vec2};
 
+use super::budget::{Budget, Spent, within};
 use super::characters::Unmapped;
 use super::clip::{Clips, Pictures};
+use super::ink::Ink;
 use super::marked::{MarkedContent, Reads};
 use super::notes;
 use super::piece::Piece;
-use super::place::{Place, advance_width};
+use super::place::Place;
 use super::shown::Shown;
+
+/// Glyphs, lines, shapes, pictures and clips that one page may draw, those of the forms in it
+/// included, however often they are drawn.
+pub(super) const STEPS_AT_MOST: usize = 5_000_000;
+
+/// Steps that a clip is worth. Each form is clipped, and takes that much longer than a glyph.
+const STEPS_OF_A_CLIP: usize = 20;
 
 /// The height of letters in a field that does not draw its value, in points.
 const FIELD_EM: f64 = 12.0;
@@ -45,7 +54,15 @@ pub(super) struct PageGlyphs {
 }
 
 /// Note the glyphs of a page, stopping at more than `room` characters.
-pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usize) -> PageGlyphs {
+///
+/// # Errors
+///
+/// [`Spent`] when the page draws more than [`STEPS_AT_MOST`].
+pub(super) fn read<'a>(
+    page: &Page<'a>,
+    cache: &InterpreterCache<'a>,
+    room: usize,
+) -> Result<PageGlyphs, Spent> {
     let (width, height) = page.render_dimensions();
     // A little larger than the page, so that a clip to the whole page changes nothing.
     let area = Rect::new(0.0, 0.0, width.into(), height.into()).inflate(1.0, 1.0);
@@ -53,8 +70,11 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
         clips: Clips::new(area),
         room,
         pictures: Pictures::default(),
+        ink: Ink::default(),
+        budget: Budget::new(STEPS_AT_MOST),
         marked: MarkedContent::default(),
-        shown: Shown::default(),
+        shown: Shown::of_a_page(),
+        shown_without_ink: Shown::default(),
         mapper: Unmapped::default(),
         found: PageGlyphs::default(),
     };
@@ -67,25 +87,28 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
         let mut context = Context::new(shown, area, cache, page.xref(), settings);
         interpret_page(page, &mut context, listener);
     };
-    interpreted(RenderContent::PAGE, &mut listener);
+    within(|| interpreted(RenderContent::PAGE, &mut listener))?;
     listener.found.annotated_from = listener.found.pieces.len();
     if page.raw().contains_key(ANNOTS) {
         listener.marked = MarkedContent::default();
-        interpreted(RenderContent::ANNOTATIONS, &mut listener);
+        within(|| interpreted(RenderContent::ANNOTATIONS, &mut listener))?;
         let notes = notes::read(page);
         for (area, text) in &notes.placed {
             listener.place(*area, text);
         }
         listener.found.comments = notes.comments;
     }
-    listener.finish()
+    Ok(listener.finish())
 }
 
 struct Listener {
     clips: Clips,
     pictures: Pictures,
+    ink: Ink,
+    budget: Budget,
     marked: MarkedContent,
     shown: Shown,
+    shown_without_ink: Shown,
     mapper: Unmapped,
     room: usize,
     found: PageGlyphs,
@@ -99,11 +122,7 @@ impl Listener {
         }
         // Whether it is a space is asked only of what would count as a repeat: joiners are drawn
         // with the glyph of the space, right where a space may follow.
-        if self
-            .shown
-            .is_repeat(fingerprint(glyph), place.origin, place.up.hypot())
-            && !reads_as_space(glyph)
-        {
+        if self.is_repeat(glyph, place, invisible) && !reads_as_space(glyph) {
             return;
         }
         self.found.glyphs += 1;
@@ -135,6 +154,17 @@ impl Listener {
         }
     }
 
+    /// What is drawn without ink repeats what was drawn with it, but not the other way round.
+    fn is_repeat(&mut self, glyph: &Glyph<'_>, place: &Place, invisible: bool) -> bool {
+        let (shows, em) = (fingerprint(glyph, place), place.em());
+        if invisible {
+            self.shown.holds(shows, place.origin, em)
+                || self.shown_without_ink.is_repeat(shows, place.origin, em)
+        } else {
+            self.shown.is_repeat(shows, place.origin, em)
+        }
+    }
+
     /// A glyph whose text came with an earlier one makes that one's piece larger.
     fn widen(&mut self, place: &Place) {
         let more = place.piece(0, 0, false);
@@ -163,6 +193,7 @@ impl Listener {
                 origin: Point::new(area.x0, area.y0 + height * (at as f64 + 0.8)),
                 along: Vec2::new(area.width(), 0.0),
                 up: Vec2::new(0.0, -height.min(FIELD_EM)),
+                advance: None,
             };
             let piece = place.piece(from, self.found.characters.len(), false);
             if piece.is_placed() {
@@ -199,8 +230,9 @@ impl Listener {
 
 impl<'a> Device<'a> for Listener {
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, mode: &DrawMode) {
+        self.budget.spend(1 + run.glyphs().len());
         let vertical = matches!(run.writing_mode(), WritingMode::Vertical);
-        let invisible = matches!(mode, DrawMode::Invisible);
+        let invisible = matches!(mode, DrawMode::Invisible) || !self.ink.shows(&props);
         for glyph in run.glyphs() {
             self.glyph(
                 glyph,
@@ -219,14 +251,17 @@ impl<'a> Device<'a> for Listener {
     }
 
     fn draw_path(&mut self, _: &BezPath, _: DrawProps<'a>, _: &DrawMode) {
+        self.budget.spend(1);
         self.found.draws_more = true;
     }
 
     fn draw_rect(&mut self, _: &Rect, _: DrawProps<'a>, _: &DrawMode) {
+        self.budget.spend(1);
         self.found.draws_more = true;
     }
 
     fn draw_image(&mut self, image: Image<'a, '_>, props: ImageDrawProps<'a>) {
+        self.budget.spend(1);
         self.found.draws_more = true;
         // Images are drawn from pixels, at a scale of their own.
         let size = Rect::new(0.0, 0.0, image.width().into(), image.height().into());
@@ -234,10 +269,12 @@ impl<'a> Device<'a> for Listener {
     }
 
     fn push_clip_path(&mut self, clip: &ClipPath) {
+        self.budget.spend(STEPS_OF_A_CLIP);
         self.clips.push_path(&clip.path);
     }
 
     fn push_clip_rect(&mut self, area: &Rect) {
+        self.budget.spend(STEPS_OF_A_CLIP);
         self.clips.push(*area);
     }
 
@@ -245,14 +282,19 @@ impl<'a> Device<'a> for Listener {
         self.clips.pop();
     }
 
-    fn push_transparency_group(&mut self, _: f32, _: Option<SoftMask<'a>>, _: BlendMode) {}
-    fn pop_transparency_group(&mut self) {}
+    fn push_transparency_group(&mut self, opacity: f32, mask: Option<SoftMask<'a>>, _: BlendMode) {
+        self.ink.push_group(opacity, mask.as_ref());
+    }
+
+    fn pop_transparency_group(&mut self) {
+        self.ink.pop_group();
+    }
 }
 
 /// What a glyph shows, for telling repeats. Its width tells fonts apart whose subsets use the
 /// same codes.
-fn fingerprint(glyph: &Glyph<'_>) -> u64 {
-    let width = advance_width(glyph).map_or(0, f32::to_bits);
+fn fingerprint(glyph: &Glyph<'_>, place: &Place) -> u64 {
+    let width = place.advance.map_or(0, f32::to_bits);
     (u64::from(width) << 32) | u64::from(glyph.char_code())
 }
 

@@ -5,7 +5,9 @@
 //! without unpacking them. It is the stricter of the two, so its failure fails nothing.
 
 mod bidi;
+mod bombs;
 mod bounds;
+mod budget;
 mod characters;
 mod clip;
 mod compose;
@@ -13,6 +15,7 @@ mod embedded;
 mod fragments;
 mod glyphs;
 mod grid;
+mod ink;
 mod marked;
 mod notes;
 mod order;
@@ -23,13 +26,16 @@ mod scan;
 mod shown;
 mod structure;
 mod text;
+mod widths;
 
 use hayro_interpret::InterpreterCache;
 use hayro_syntax::page::Page as PdfPage;
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
+use budget::Spent;
+
 use crate::child::{Child, Children};
-use crate::error::ExtractError;
+use crate::error::{ExtractError, Quantity};
 use crate::isolate;
 use crate::limits::Limits;
 use crate::{OnPage, Origin, Page, PageProgress, Reading, share};
@@ -81,6 +87,11 @@ pub(crate) fn read(
         return Err(ExtractError::damaged("it has no pages"));
     }
 
+    let structure = match structure {
+        Some(structure) => Some(structure),
+        None => scan::read(&pdf)?,
+    };
+
     let cache = InterpreterCache::new();
     let mut tally = Tally::default();
     let mut read = Vec::new();
@@ -101,7 +112,7 @@ pub(crate) fn read(
     Ok(Reading {
         pages: read,
         confidence: tally.confidence(),
-        structure: structure.or_else(|| scan::read(&pdf)),
+        structure,
     })
 }
 
@@ -148,7 +159,10 @@ impl Tally {
         }
 
         let room = limits.max_characters.saturating_sub(self.characters);
-        let found = text::read(page, cache, room);
+        let found = text::read(page, cache, room).map_err(|Spent| ExtractError::TooLarge {
+            limit: glyphs::STEPS_AT_MOST as u64,
+            of: Quantity::Steps,
+        })?;
         self.characters = self.characters.saturating_add(found.characters);
         limits.check_characters(self.characters)?;
         self.glyphs += found.glyphs;

@@ -12,18 +12,26 @@ use memchr::memmem;
 
 use super::marked::text_string;
 use super::structure::PdfStructure;
+use super::widths::Widths;
+use crate::error::ExtractError;
 use crate::text::clean;
 
 /// Objects within objects looked at, at most, for each object of the file.
 const NESTED_AT_MOST: usize = 100_000;
 
 /// Look through the file; `None` when that fails, which fails nothing.
-pub(super) fn read(pdf: &Pdf) -> Option<PdfStructure> {
-    // Caught here and not with the rest, as the text has been read.
-    catch_unwind(AssertUnwindSafe(|| describe(pdf))).ok()
+///
+/// # Errors
+///
+/// [`ExtractError::Damaged`] when a font in it cannot be read within bounds.
+pub(super) fn read(pdf: &Pdf) -> Result<Option<PdfStructure>, ExtractError> {
+    // Caught here and not with the rest, as the text may be readable all the same.
+    let attempt = catch_unwind(AssertUnwindSafe(|| describe(pdf)));
+    attempt.map_or(Ok(None), |structure| structure.map(Some))
 }
 
-fn describe(pdf: &Pdf) -> PdfStructure {
+fn describe(pdf: &Pdf) -> Result<PdfStructure, ExtractError> {
+    let mut widths = Widths::default();
     let property = |bytes: &Option<Box<[u8]>>| {
         let text = clean(&text_string(bytes.as_deref()?));
         (!text.trim().is_empty()).then(|| text.trim().to_owned())
@@ -43,9 +51,12 @@ fn describe(pdf: &Pdf) -> PdfStructure {
             .is_some_and(|form| form.contains_key("XFA"));
     }
     for object in pdf.objects() {
-        note_active_parts(object, &mut structure);
+        visit(object, |dictionary| {
+            note_dictionary(dictionary, &mut structure);
+            widths.note_seen(dictionary);
+        });
     }
-    structure
+    widths.check().map(|()| structure)
 }
 
 fn version(version: PdfVersion) -> &'static str {
@@ -67,15 +78,16 @@ fn says_encrypted(bytes: &[u8]) -> bool {
     memmem::find(bytes, b"/Encrypt").is_some()
 }
 
-/// Visit an object and all that is nested in it directly, with the depth on the heap.
-fn note_active_parts(object: Object<'_>, structure: &mut PdfStructure) {
+/// Visit the dictionaries of an object and of all that is nested in it directly, with the depth
+/// on the heap.
+fn visit<'a>(object: Object<'a>, mut note: impl FnMut(&Dict<'a>)) {
     let mut pending = vec![object];
     for _ in 0..NESTED_AT_MOST {
         let Some(object) = pending.pop() else {
             return;
         };
         if let Some((dictionary, _)) = dict_or_stream(&object) {
-            note_dictionary(dictionary, structure);
+            note(dictionary);
             pending.extend(dictionary.entries().filter_map(|(_, value)| direct(value)));
         } else if let Object::Array(items) = &object {
             pending.extend(items.raw_iter().filter_map(direct));

@@ -18,16 +18,31 @@ const CELL: f64 = 4.0;
 #[derive(Default)]
 pub(super) struct Shown(HashMap<u64, Point, BuildHasherDefault<Fold>>);
 
+/// Glyphs of a full page, for which there is room from the start.
+const FULL_PAGE: usize = 3_000;
+
 impl Shown {
+    pub(super) fn of_a_page() -> Self {
+        Self(HashMap::with_capacity_and_hasher(
+            FULL_PAGE,
+            BuildHasherDefault::default(),
+        ))
+    }
+
     /// Note a glyph, given by what it shows and where; whether it was there before.
     pub(super) fn is_repeat(&mut self, glyph: u64, origin: Point, em: f64) -> bool {
+        if self.holds(glyph, origin, em) {
+            return true;
+        }
+        self.0
+            .insert(key(glyph, cell(origin.x), cell(origin.y)), origin);
+        false
+    }
+
+    /// Whether a glyph was there before.
+    pub(super) fn holds(&self, glyph: u64, origin: Point, em: f64) -> bool {
         let reach = (REPEAT_WITHIN * em).min(CELL / 2.0);
-        let near = |at: f64| {
-            [
-                ((at - reach) / CELL).floor() as i64,
-                ((at + reach) / CELL).floor() as i64,
-            ]
-        };
+        let near = |at: f64| [cell(at - reach), cell(at + reach)];
         let (columns, rows) = (near(origin.x), near(origin.y));
         for column in columns
             .iter()
@@ -40,11 +55,15 @@ impl Shown {
                 }
             }
         }
-        let cell = |at: f64| (at / CELL).floor() as i64;
-        self.0
-            .insert(key(glyph, cell(origin.x), cell(origin.y)), origin);
         false
     }
+}
+
+/// The cell of a place, counted from far outside the page so that a cast, which is quicker than
+/// rounding down, does the same.
+fn cell(at: f64) -> i64 {
+    const OUTSIDE: f64 = (1 << 20) as f64;
+    (at / CELL + OUTSIDE) as i64
 }
 
 fn key(glyph: u64, column: i64, row: i64) -> u64 {

@@ -7,7 +7,8 @@ use lopdf::{DecompressError, Dictionary, Document, LoadOptions, Object, decode_t
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use super::bounds;
+use super::widths::Widths;
+use super::{bombs, bounds};
 use crate::error::ExtractError;
 use crate::limits::Limits;
 use crate::text::clean;
@@ -47,23 +48,29 @@ const PACKED_AT_MOST: usize = 20_000;
 ///
 /// # Errors
 ///
-/// [`ExtractError::TooLarge`] when a stream would unpack beyond the limit.
+/// [`ExtractError::TooLarge`] when a stream would unpack beyond the limit, and
+/// [`ExtractError::Damaged`] when a font would.
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Option<PdfStructure>, ExtractError> {
+    // Whoever does not read the structure does not bound what streams unpack to.
+    let unread = || bombs::check(bytes, limits).map(|()| None);
     if packs_too_much(bytes) {
-        return Ok(None);
+        return unread();
     }
     let options = LoadOptions::with_max_decompressed_size(limits.max_decompressed_bytes);
     // Caught here and not with the rest, as the text may be readable all the same.
     let attempt = catch_unwind(AssertUnwindSafe(|| {
         match Document::load_mem_with_options(bytes, options) {
-            Ok(document) => bounds::check(&document, limits).map(|()| Some(describe(&document))),
+            Ok(document) => {
+                bounds::check(&document, limits)?;
+                describe(&document).map(Some)
+            }
             Err(error) if is_over_limit(&error) => {
                 limits.check_decompressed(usize::MAX).map(|()| None)
             }
-            Err(_) => Ok(None),
+            Err(_) => unread(),
         }
     }));
-    attempt.unwrap_or(Ok(None))
+    attempt.unwrap_or_else(|_| unread())
 }
 
 /// Whether object streams say that they hold more objects than are worth their memory here.
@@ -80,7 +87,9 @@ pub(super) fn packs_too_much(bytes: &[u8]) -> bool {
 
 /// The number after the key `N`.
 fn count(dictionary: &[u8]) -> Option<usize> {
-    let at = dictionary.windows(3).position(|window| window == b"/N ")?;
+    let is_key =
+        |window: &[u8]| matches!(window, [b'/', b'N', after] if after.is_ascii_whitespace());
+    let at = dictionary.windows(3).position(is_key)?;
     let digits = dictionary.get(at + 3..)?.trim_ascii_start();
     let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
@@ -93,7 +102,8 @@ pub(super) fn is_over_limit(error: &lopdf::Error) -> bool {
     )
 }
 
-fn describe(document: &Document) -> PdfStructure {
+fn describe(document: &Document) -> Result<PdfStructure, ExtractError> {
+    let mut widths = Widths::default();
     let info = dictionary(document, &document.trailer, b"Info");
     let property = |key: &[u8]| {
         let value = info?.get_deref(key, document).ok()?;
@@ -115,11 +125,13 @@ fn describe(document: &Document) -> PdfStructure {
     }
     // Every object is looked at, not only those that the catalog leads to: what a reader's
     // repair might reach counts as being there.
-    document
-        .objects
-        .values()
-        .for_each(|object| note_active_parts(object, &mut structure));
-    structure
+    for object in document.objects.values() {
+        visit(object, |dictionary| {
+            note_active_parts(dictionary, &mut structure);
+            widths.note(dictionary, document);
+        });
+    }
+    widths.check().map(|()| structure)
 }
 
 fn dictionary<'a>(
@@ -130,9 +142,9 @@ fn dictionary<'a>(
     holder.get_deref(key, document).ok()?.as_dict().ok()
 }
 
-/// Visit an object and all that is nested in it directly. Depth is on the heap, as the input
-/// chooses it.
-fn note_active_parts(object: &Object, structure: &mut PdfStructure) {
+/// Visit the dictionaries of an object and of all that is nested in it directly. Depth is on the
+/// heap, as the input chooses it.
+fn visit<'a>(object: &'a Object, mut note: impl FnMut(&'a Dictionary)) {
     let mut pending = vec![object];
     while let Some(object) = pending.pop() {
         let dictionary = match object {
@@ -144,13 +156,17 @@ fn note_active_parts(object: &Object, structure: &mut PdfStructure) {
             }
             _ => continue,
         };
-        let names = |key: &[u8], value: &[u8]| matches!(dictionary.get(key), Ok(Object::Name(name)) if name == value);
-        structure.javascript |= names(b"S", b"JavaScript") || dictionary.has(b"JS");
-        structure.launch_actions |= names(b"S", b"Launch");
-        structure.embedded_files += u32::from(dictionary.has(b"EF"));
-        structure.signatures |= names(b"Type", b"Sig")
-            || names(b"Type", b"DocTimeStamp")
-            || (names(b"FT", b"Sig") && dictionary.has(b"V"));
+        note(dictionary);
         pending.extend(dictionary.iter().map(|(_, value)| value));
     }
+}
+
+fn note_active_parts(dictionary: &Dictionary, structure: &mut PdfStructure) {
+    let names = |key: &[u8], value: &[u8]| matches!(dictionary.get(key), Ok(Object::Name(name)) if name == value);
+    structure.javascript |= names(b"S", b"JavaScript") || dictionary.has(b"JS");
+    structure.launch_actions |= names(b"S", b"Launch");
+    structure.embedded_files += u32::from(dictionary.has(b"EF"));
+    structure.signatures |= names(b"Type", b"Sig")
+        || names(b"Type", b"DocTimeStamp")
+        || (names(b"FT", b"Sig") && dictionary.has(b"V"));
 }

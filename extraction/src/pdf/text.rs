@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use hayro_interpret::InterpreterCache;
 use hayro_syntax::page::Page;
 
+use super::budget::Spent;
 use super::compose::Composition;
 use super::piece::{Piece, Turn};
 use super::{fragments, glyphs, order};
@@ -26,8 +27,16 @@ pub(super) struct PageText {
 }
 
 /// Read the text of a page, stopping at more than `room` characters.
-pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usize) -> PageText {
-    let glyphs = glyphs::read(page, cache, room);
+///
+/// # Errors
+///
+/// [`Spent`] when the page draws more than a page may.
+pub(super) fn read<'a>(
+    page: &Page<'a>,
+    cache: &InterpreterCache<'a>,
+    room: usize,
+) -> Result<PageText, Spent> {
+    let glyphs = glyphs::read(page, cache, room)?;
     let mut composition = Composition::default();
     let annotated = glyphs.annotated_from < glyphs.pieces.len();
     for mut pieces in by_turn(glyphs.pieces) {
@@ -40,7 +49,7 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
         .iter()
         .for_each(|comment| composition.append(comment));
     let (text, words) = composition.finish();
-    PageText {
+    Ok(PageText {
         characters: match glyphs.count > room {
             true => glyphs.count,
             false => text.chars().count(),
@@ -50,7 +59,7 @@ pub(super) fn read<'a>(page: &Page<'a>, cache: &InterpreterCache<'a>, room: usiz
         glyphs: glyphs.glyphs,
         unmapped: glyphs.unmapped,
         draws_more: glyphs.draws_more,
-    }
+    })
 }
 
 /// Pieces of each direction by themselves, those of the direction with most pieces first: a
