@@ -8,6 +8,7 @@ mod backup;
 mod bad_input;
 mod check;
 mod command_line;
+mod connector;
 mod departments;
 mod door;
 mod erasure;
