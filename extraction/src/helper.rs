@@ -2,6 +2,8 @@
 //! This module owns which program reads what, with which arguments and how its answer is taken;
 //! it must not start one: that is for whoever holds the jail.
 
+use memchr::memmem;
+
 use crate::format::Format;
 
 /// A program that reads a format. It gets the document as a file and writes to standard output.
@@ -42,18 +44,8 @@ impl Helper {
     }
 }
 
+/// The first keeps the cells of tables whole, and reads short documents, which the second refuses.
 const DOC: &[Helper] = &[
-    Helper {
-        program: "antiword",
-        arguments: &["-m", "UTF-8.txt", "-w", "0", Helper::FILE],
-        reads: &[
-            "/usr/share/antiword",
-            "/usr/local/share/antiword",
-            "/opt/homebrew/share/antiword",
-        ],
-        output: Format::PlainText,
-        package: Some("antiword"),
-    },
     Helper {
         program: "catdoc",
         arguments: &["-d", "utf-8", "-w", Helper::FILE],
@@ -65,6 +57,17 @@ const DOC: &[Helper] = &[
         ],
         output: Format::PlainText,
         package: Some("catdoc"),
+    },
+    Helper {
+        program: "antiword",
+        arguments: &["-m", "UTF-8.txt", "-w", "0", Helper::FILE],
+        reads: &[
+            "/usr/share/antiword",
+            "/usr/local/share/antiword",
+            "/opt/homebrew/share/antiword",
+        ],
+        output: Format::PlainText,
+        package: Some("antiword"),
     },
 ];
 
@@ -96,9 +99,69 @@ pub(crate) fn needed(format: Format) -> String {
     )
 }
 
+/// How catdoc shows a link: what the author does not see, before the words that are seen.
+const LINK: &[u8] = b"HYPERLINK ";
+
+/// What a helper made, without the codes of links.
+pub(crate) fn without_codes(made: &[u8]) -> Vec<u8> {
+    let (mut kept, mut rest) = (Vec::with_capacity(made.len()), made);
+    while let Some(at) = memmem::find(rest, LINK) {
+        let (before, link) = rest.split_at(at);
+        kept.extend_from_slice(before);
+        let after = link.get(LINK.len()..).unwrap_or_default();
+        rest = after_code(after);
+        if rest.len() == after.len() {
+            // The word itself.
+            kept.extend_from_slice(LINK);
+        }
+    }
+    kept.extend_from_slice(rest);
+    kept
+}
+
+/// What follows the switches and the quoted parts of a link's code; all of it when there are none.
+fn after_code(text: &[u8]) -> &[u8] {
+    let mut end = text;
+    loop {
+        let rest = end.trim_ascii_start();
+        let code = match rest {
+            [b'\\', letter, after @ ..] if letter.is_ascii_alphabetic() => after,
+            [b'"', quoted @ ..] => {
+                let line = quoted
+                    .split(|byte| *byte == b'\n')
+                    .next()
+                    .unwrap_or_default();
+                match memchr::memchr(b'"', line).and_then(|at| quoted.get(at + 1..)) {
+                    Some(after) => after,
+                    None => return end,
+                }
+            }
+            _ => return end,
+        };
+        end = code;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_are_their_words() {
+        for (made, kept) in [
+            (
+                "See  HYPERLINK \"http://a.in/b c\" \\o \"tip\" the circular .",
+                "See   the circular .",
+            ),
+            ("the word HYPERLINK is kept", "the word HYPERLINK is kept"),
+            ("HYPERLINK \"no end\nnext", "HYPERLINK \"no end\nnext"),
+            ("HYPERLINK ", "HYPERLINK "),
+            ("ലിങ്ക് HYPERLINK \\l \"_Toc1\" 1", "ലിങ്ക്  1"),
+        ] {
+            let found = without_codes(made.as_bytes());
+            assert_eq!(String::from_utf8(found).unwrap(), kept, "{made:?}");
+        }
+    }
 
     #[test]
     fn what_is_needed_is_said_with_what_to_install() {

@@ -195,7 +195,8 @@ pub fn extract_helped(
     let helper = helper.ok_or_else(|| ExtractError::Unsupported {
         what: format!("{} has no helper", format.extension()),
     })?;
-    let (reading, children) = read(helper.output, made, limits, on_page)?;
+    let made = helper::without_codes(made);
+    let (reading, children) = read(helper.output, &made, limits, on_page)?;
     Ok(judged(format, reading, children))
 }
 

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     // The last edit lies where the first four bytes say.
     let edit = data.get(..4).unwrap_or(&[0; 4]);
-    let user = [&[0; 12], &[0x5F, 0xC0, 0x91, 0xE3], edit].concat();
+    let user = [[0; 12].as_slice(), &[0x5F, 0xC0, 0x91, 0xE3], edit].concat();
     let bytes = office::compound(&[
         ("/Current User", &user),
         ("/PowerPoint Document", data.get(4..).unwrap_or_default()),

@@ -438,8 +438,8 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "helpers.programs",
         "KMRL_HELPERS",
-        "antiword,catdoc,dwgread",
-        "Programs that read what the gateway does not (antiword and catdoc: doc; dwgread of LibreDWG: dwg), by name or path and joined by commas, the one to be tried first in front; those that are not installed are passed over. `none`: no program.",
+        "catdoc,antiword,dwgread",
+        "Programs that read what the gateway does not (catdoc and antiword: doc; dwgread of LibreDWG: dwg), by name or path and joined by commas, the one to be tried first in front; those that are not installed are passed over. `none`: no program.",
     ),
     plain(
         "review.below",

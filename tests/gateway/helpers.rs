@@ -52,7 +52,7 @@ async fn documents_of_old_become_text_in_both_languages() {
 
     let health = gateway.json("/health/detailed").await;
     let helper = health["jail"]["helpers"]["doc"].as_str().unwrap();
-    assert!(helper.ends_with("/antiword"), "{health}");
+    assert!(helper.ends_with("/catdoc"), "{health}");
     let check = world.tool(&["check"]);
     let told = String::from_utf8_lossy(&check.stdout);
     assert!(told.contains(&format!("doc: read by {helper}")), "{told}");
@@ -64,7 +64,7 @@ async fn each_helper_reads_and_the_next_is_asked_when_one_cannot() {
     let file = folder.path().join("circular.doc");
     std::fs::write(&file, MALAYALAM).unwrap();
     let file = file.to_str().unwrap();
-    for helpers in ["antiword", "catdoc", "/nowhere/antiword,catdoc"] {
+    for helpers in ["antiword", "catdoc", "/nowhere/catdoc,antiword"] {
         let world = World::with(&[("KMRL_HELPERS", helpers)]).await;
         let read = world.tool(&["extract", file]);
         assert!(read.status.success(), "{helpers}: {read:?}");
@@ -91,7 +91,7 @@ async fn without_a_helper_a_document_ends_with_what_to_install() {
     assert_eq!(document["status"], "failed", "{document}");
     assert_eq!(document["error"]["code"], "unsupported_type", "{document}");
     let detail = document["error"]["detail"].as_str().unwrap();
-    assert!(detail.contains("apt-get install antiword"), "{detail}");
+    assert!(detail.contains("apt-get install catdoc"), "{detail}");
     assert!(detail.contains("save it as docx or PDF"), "{detail}");
     let health = gateway.json("/health/detailed").await;
     assert!(health["jail"]["helpers"]["doc"].is_null(), "{health}");

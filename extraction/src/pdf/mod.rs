@@ -44,7 +44,7 @@ pub use embedded::{Content, EmbeddedFile, embedded_files};
 pub use structure::PdfStructure;
 
 /// What was read, with the files embedded in the document, to become documents of their own. What is
-/// left out is named on the last page.
+/// left out is named on the last page that states its text.
 pub(crate) fn with_children(
     bytes: &[u8],
     mut reading: Reading,
@@ -54,6 +54,8 @@ pub(crate) fn with_children(
     if !reading.structure.as_ref().is_some_and(embeds) {
         return (reading, Vec::new());
     }
+    let repaired = repair::repaired(bytes);
+    let bytes = repaired.as_deref().unwrap_or(bytes);
     let mut children = Children::default();
     // The text stands, whatever the parser meets in what is attached to it.
     let files = isolate::run(&mut |_| true, |_| Ok(embedded_files(bytes, limits)));
@@ -64,7 +66,9 @@ pub(crate) fn with_children(
             Content::Unreadable => children.leave_out(&file.name, "damaged"),
         }
     }
-    if let Some(last) = reading.pages.last_mut() {
+    // Not on a picture: what is recognised there takes the place of its text.
+    let stated = |page: &&mut Page| page.origin == Origin::Stated;
+    if let Some(last) = reading.pages.iter_mut().rev().find(stated) {
         for left_out in children.left_out() {
             last.text += &format!("\nAttachment: {left_out}");
         }
