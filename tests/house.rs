@@ -60,6 +60,15 @@ const MUST_NOT_IMPORT: &[(&str, &[&str])] = &[
             "relay",
         ],
     ),
+    (
+        "metrics",
+        &["adapters", "commands", "engines", "event_store", "relay"],
+    ),
+    (
+        "traces",
+        &["adapters", "commands", "engines", "event_store", "relay"],
+    ),
+    ("health", &["adapters", "commands", "engines", "relay"]),
     ("http", &["adapters", "engines", "relay"]),
     ("work", &["adapters", "engines", "relay"]),
 ];

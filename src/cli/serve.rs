@@ -81,6 +81,10 @@ async fn serve_with(
         .map_err(|e| CliError::failed("reading or making the administrator's key", e))?;
     let shutdown = CancellationToken::new();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
+    // From here on it means that settings are to be read again, also before anybody does.
+    let hangup = tokio::signal::unix::SignalKind::hangup();
+    let _heard = tokio::signal::unix::signal(hangup)
+        .map_err(|e| CliError::failed("listening for SIGHUP", e))?;
     let started = |address: SocketAddr| announce(settings, backends, address, &key);
     let plan = Plan {
         settings,

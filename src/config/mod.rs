@@ -14,6 +14,7 @@ mod retention;
 mod secret;
 mod sections;
 mod table;
+mod watching;
 
 pub use current::Current;
 pub use door::{ClamdPlace, ClamdSettings, DoorSettings, Policies, Policy};
@@ -26,11 +27,12 @@ pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
-    DatabaseSettings, EngineSettings, ErasureSettings, HealthSettings, HttpSettings, JobSettings,
-    LiveSettings, LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
-    TraceSettings, UploadSettings,
+    DatabaseSettings, EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings,
+    LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
+    UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
+pub use watching::{HealthSettings, TraceSettings};
 
 use std::path::PathBuf;
 
@@ -108,8 +110,8 @@ impl Settings {
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
-            health: sections::health(&mut r),
-            traces: sections::traces(&mut r),
+            health: watching::health(&mut r),
+            traces: watching::traces(&mut r),
             erasure: sections::erasure(&mut r),
             engines: sections::engines(&mut r),
             log: sections::log(&mut r),

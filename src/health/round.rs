@@ -4,6 +4,7 @@ use super::probe::{Probe, State, probe, probe_within};
 use super::{HealthReport, Lag, Probed, disk, figures};
 use crate::config::HealthSettings;
 use crate::health::jail::JailView;
+use sqlx::PgConnection;
 use std::io;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -69,40 +70,54 @@ async fn database(p: &Probed) -> Database {
         .probes
         .push(pool.judged(slow.then(|| "connections are waited for".to_owned())));
     found.probes.push(read_models.required());
-    let Some(mut connection) = connection else {
-        return found;
-    };
-    let settings = &*p.settings.now();
-    let c = &mut *connection;
+    if let Some(mut connection) = connection {
+        clock(p, &mut connection, &mut found).await;
+        followers(p, &mut connection, &mut found).await;
+        waiting(p, &mut connection, &mut found).await;
+    }
+    found
+}
+
+async fn clock(p: &Probed, c: &mut PgConnection, found: &mut Database) {
     let (before, begun) = (p.clock.now(), tokio::time::Instant::now());
     let (theirs, clock) = probe("clock", figures::clock(c)).await;
     let ahead = theirs.map(|theirs| ahead(before, begun.elapsed(), theirs));
-    let off = ahead.filter(|ahead| ahead.abs() > settings.clock_skew.as_secs_f64());
+    let most = p.settings.now().clock_skew.as_secs_f64();
+    let off = ahead.filter(|ahead| ahead.abs() > most);
     let says = off.map(|s| format!("this machine is {s:.1} s ahead of the database"));
     found.probes.push(clock.judged(says));
     found.figures.clock_ahead_seconds = ahead;
+}
+
+/// Everybody who goes along the log.
+async fn followers(p: &Probed, c: &mut PgConnection, found: &mut Database) {
+    let most = p.settings.now().lag;
     let (relay, probed) = probe("relay", figures::relay(c)).await;
     found
         .probes
-        .push(probed.judged(late(relay.as_slice(), settings.lag)));
+        .push(probed.judged(late(relay.as_slice(), most)));
     found.figures.relay = relay;
     let (projections, probed) = probe("projections", figures::projections(c)).await;
-    let behind = late(projections.as_deref().unwrap_or_default(), settings.lag);
+    let behind = late(projections.as_deref().unwrap_or_default(), most);
     found.probes.push(probed.judged(behind));
     found.figures.projections = projections;
     let (notary, probed) = probe("notary", figures::notary(c)).await;
     let (notary, age) = notary.map_or((None, None), |(lag, age)| (Some(lag), age));
-    found
-        .probes
-        .push(probed.judged(late(notary.as_slice(), settings.lag + p.notary_every)));
+    // It signs every so often, so so much it may be behind anyway.
+    let behind = late(notary.as_slice(), most + p.notary_every);
+    found.probes.push(probed.judged(behind));
     (found.figures.notary, found.figures.checkpoint_age_seconds) = (notary, age);
+}
+
+async fn waiting(p: &Probed, c: &mut PgConnection, found: &mut Database) {
     let (queue, probed) = probe("queue", figures::queue(c)).await;
-    found
-        .probes
-        .push(probed.judged(queue.as_deref().and_then(|queue| too_long(queue, settings))));
+    let settings = p.settings.now();
+    let long = queue
+        .as_deref()
+        .and_then(|queue| too_long(queue, &settings));
+    found.probes.push(probed.judged(long));
     found.figures.queue = queue;
     found.figures.parked = probe("parked", figures::parked(c)).await.0;
-    found
 }
 
 /// Seconds that our clock is ahead of theirs, as far as it can be told.

@@ -1,10 +1,31 @@
 //! Spans begin, end and are sent; where there is no collector nothing happens.
 
 use super::*;
-use crate::adapters::system::{SystemClock, SystemIds};
 use crate::config::UploadSettings;
+use std::sync::atomic::{AtomicU8, Ordering};
+use time::macros::datetime;
+use uuid::Uuid;
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// Always the same time, and ids in a row.
+struct Numbered(AtomicU8);
+
+impl Clock for Numbered {
+    fn now(&self) -> OffsetDateTime {
+        traces_time()
+    }
+}
+
+impl Ids for Numbered {
+    fn new_id(&self) -> Uuid {
+        Uuid::nil()
+    }
+
+    fn salt(&self) -> [u8; 32] {
+        [self.0.fetch_add(2, Ordering::Relaxed); 32]
+    }
+}
 
 fn on() -> (Traces, mpsc::Receiver<Span>) {
     let upload = UploadSettings {
@@ -12,7 +33,12 @@ fn on() -> (Traces, mpsc::Receiver<Span>) {
         max_file_bytes: 1,
     };
     let metrics = Arc::new(Metrics::new(upload.into()).unwrap());
-    Traces::to_collector(Arc::new(SystemIds), Arc::new(SystemClock), metrics)
+    let numbered = || Arc::new(Numbered(AtomicU8::new(1)));
+    Traces::to_collector(numbered(), numbered(), metrics)
+}
+
+fn traces_time() -> OffsetDateTime {
+    datetime!(2026-01-01 12:00:00 UTC)
 }
 
 #[test]
@@ -47,7 +73,8 @@ fn a_span_is_sent_when_it_is_over() {
     assert_eq!(span.context, own);
     assert_eq!((own.trace, span.parent), (parent.trace, Some(parent.span)));
     assert_ne!(own.span, parent.span);
-    assert!(span.end >= span.start);
+    assert_eq!(own.span, [1; 8]);
+    assert_eq!((span.start, span.end), (traces_time(), traces_time()));
     assert_eq!(span.attributes, [("run", "1".to_owned())]);
 }
 
