@@ -1,6 +1,6 @@
 //! An API key's life: issued, rotated, revoked. Its state, folded from its events.
 //!
-//! Owns which secrets of a key are good when, and the decisions about it ([`decide`]). What a secret
+//! Owns which secrets of a key are good when, and the decisions about it (`decide`). What a secret
 //! looks like and how its digest is made is not known here: there are only digests.
 
 mod command;

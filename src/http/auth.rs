@@ -2,7 +2,7 @@
 //!
 //! A credential comes in `X-API-Key`, as a bearer token, or, where browsers can send no header (WebSocket and
 //! server-sent events), as a one-use ticket in the query. Which permission a route needs stands in
-//! [`super::rules`]; what is seen of a document that a path names is asked of the policy here, for
+//! `rules`; what is seen of a document that a path names is asked of the policy here, for
 //! all such paths at once.
 
 use super::problem::{Problem, ProblemType};

@@ -36,7 +36,7 @@ pub struct Parts {
     /// Reads the log.
     pub log: EventLog,
     /// The read models whole: for what shows nothing of documents, and for what was asked of the policy
-    /// before. Handlers take [`super::seen::Seen`].
+    /// before. Handlers take `Seen`.
     pub everything: ReadModel,
     /// Proofs of the log.
     pub tree: LogTree,

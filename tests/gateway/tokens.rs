@@ -112,6 +112,14 @@ impl Signer {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program that is tested has the machine's clock"
+)]
+fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}
+
 /// An issuer whose keys can be changed.
 struct Issuer {
     url: String,
@@ -141,7 +149,7 @@ impl Issuer {
     }
 
     fn claims(&self) -> Value {
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = now();
         json!({
             "iss": self.url, "aud": "kmrl-gateway", "sub": "4711", "name": "A. Reader",
             "iat": now, "nbf": now, "exp": now + 600, "roles": ["auditor"],
@@ -254,7 +262,7 @@ async fn claims_have_to_be_right_within_the_leeway() {
     issuer.publish(vec![rsa.jwk("r")]);
     let world = world(&issuer).await;
     let gateway = world.start();
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = now();
     let absent = Value::Null;
     for (claim, value, expected) in [
         ("exp", json!(now + 600), 200),
@@ -310,7 +318,7 @@ async fn tokens_of_a_shared_secret_say_who_uploaded() {
     let secret = "a shared secret of thirty-two bytes or more";
     let world = World::with(&[("KMRL_JWT_SECRET", secret)]).await;
     let gateway = world.start();
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = now();
     let claims = json!({
         "sub": "4711", "name": "A. Officer", "exp": now + 600, "roles": ["officer"],
         "departments": ["safety"],

@@ -322,9 +322,9 @@ impl Socket {
     pub async fn closed(&mut self) -> u16 {
         tokio::time::timeout(PATIENCE, async {
             loop {
-                match self.0.next().await.expect("the socket ended").unwrap() {
-                    Message::Close(frame) => return frame.unwrap().code.into(),
-                    _ => {}
+                let message = self.0.next().await.expect("the socket ended").unwrap();
+                if let Message::Close(frame) = message {
+                    return frame.unwrap().code.into();
                 }
             }
         })

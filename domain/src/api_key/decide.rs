@@ -251,7 +251,8 @@ mod tests {
 
     #[test]
     fn senseless_grants_are_refused() {
-        let cases: [(fn(&mut Grant), ApiKeyRefusal); 10] = [
+        type Change = fn(&mut Grant);
+        let cases: [(Change, ApiKeyRefusal); 10] = [
             (|g| g.name = "Maximo".into(), ApiKeyRefusal::Name),
             (|g| g.name = "admin".into(), ApiKeyRefusal::Name),
             (|g| g.name = "a".repeat(65), ApiKeyRefusal::Name),

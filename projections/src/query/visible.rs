@@ -18,7 +18,7 @@ pub struct Belonging {
     pub uploader: String,
 }
 
-/// Departments (`None`: all) and uploader, as [`CONDITION`] takes them.
+/// Departments (`None`: all) and uploader, as [`condition`] takes them.
 pub(super) fn parts(visible: &Visibility) -> (Option<&[String]>, &str) {
     match visible {
         Visibility::All => (None, ""),
