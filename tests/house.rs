@@ -45,6 +45,7 @@ const MUST_NOT_IMPORT: &[(&str, &[&str])] = &[
     ("adapters", &["commands", "engines", "event_store", "relay"]),
     ("event_store", &["adapters", "commands", "engines", "relay"]),
     ("commands", &["adapters", "engines", "relay"]),
+    ("identity", &["adapters", "commands", "engines", "relay"]),
     ("relay", &["adapters", "commands", "engines"]),
     ("notary", &["adapters", "commands", "engines", "relay"]),
     (

@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// Parts of parameter names whose values are never recorded.
-const SECRET: [&str; 5] = ["key", "token", "secret", "password", "auth"];
+const SECRET: [&str; 6] = ["key", "token", "secret", "password", "auth", "ticket"];
 /// Most parameters looked at.
 const MOST_PARAMETERS: usize = 20;
 
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn secrets_in_parameters_are_hidden() {
-        for name in ["api_key", "X-Api-Key", "access_token", "PASSWORD"] {
+        for name in ["api_key", "X-Api-Key", "access_token", "PASSWORD", "ticket"] {
             assert_eq!(shown(name, "s3cret"), "(hidden)", "{name}");
         }
         assert_eq!(shown("source", "scan\r\n"), "scan\u{fffd}\u{fffd}");

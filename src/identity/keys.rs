@@ -63,6 +63,12 @@ pub enum KeyError {
     Unavailable(#[source] BoxError),
 }
 
+/// Ids of version 7 would tell when a key was made, and be alike at their beginnings.
+fn random_id(salt: &[u8; 32]) -> Uuid {
+    let bytes = salt.first_chunk().copied().unwrap_or_default();
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
 impl ApiKeys {
     /// Keys in this store, hashed with this pepper.
     #[must_use]
@@ -151,7 +157,7 @@ impl ApiKeys {
         metadata: CommandMetadata,
     ) -> Result<Issued, KeyError> {
         grant.owner = grant.owner.trim().to_owned();
-        let id = Uuid::from_bytes(self.0.ids.salt().first_chunk().copied().unwrap_or_default());
+        let id = random_id(&self.0.ids.salt());
         let secret = KeySecret::new(id, self.0.ids.salt());
         let claim = Claim {
             kind: NAME,

@@ -84,7 +84,7 @@ pub(super) fn parameters() -> Vec<Parameter> {
 /// `get_stats`.
 #[utoipa::path(
     get, path = "/ws", operation_id = "follow_all", tag = "live",
-    params(Query),
+    params(Query, ("ticket" = Option<String>, Query, description = "A one-use ticket, where no credential can be sent")),
     responses(
         (status = 101, description = "Switched to WebSocket"),
         (status = 400, description = "A query parameter is unknown or wrong"),
@@ -120,6 +120,7 @@ async fn all(
     params(
         ("user_id" = String, Path, description = "Whoever the client is"),
         Query,
+        ("ticket" = Option<String>, Query, description = "A one-use ticket, where no credential can be sent"),
     ),
     responses(
         (status = 101, description = "Switched to WebSocket"),
@@ -162,6 +163,7 @@ async fn of_user(
     params(
         ("id" = Uuid, Path, description = "The document"),
         Query,
+        ("ticket" = Option<String>, Query, description = "A one-use ticket, where no credential can be sent"),
     ),
     responses(
         (status = 101, description = "Switched to WebSocket"),

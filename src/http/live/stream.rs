@@ -40,6 +40,7 @@ const CHUNKS: usize = 1;
     get, path = "/api/v1/events/stream", operation_id = "stream_events", tag = "live",
     params(
         Query,
+        ("ticket" = Option<String>, Query, description = "A one-use ticket, where no credential can be sent"),
         ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "Begin after this position, the last id seen"),
     ),
     responses(
