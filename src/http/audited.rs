@@ -4,7 +4,7 @@
 //! too. Handlers say by response extensions what they showed ([`Touched`]) or did ([`Deeds`]).
 //! Fails closed: what cannot be recorded is not answered.
 
-use super::auth::{Principal, Withheld};
+use super::auth::Principal;
 use super::context::RequestContext;
 use super::problem::{Problem, ProblemType};
 use super::rules::action;
@@ -118,7 +118,7 @@ impl Deed {
             action,
             document_id: id,
             version: None,
-            outcome: outcome(problem.kind().status()),
+            outcome: ended(problem.kind().status(), Some(&problem)),
             problem: Some(problem),
         }
     }
@@ -213,10 +213,7 @@ impl Asked {
             self.parameters.insert("credential".into(), word);
         }
         let status = response.status();
-        let outcome = match extensions.get::<Withheld>() {
-            Some(Withheld) => Outcome::Denied,
-            None => outcome(status),
-        };
+        let outcome = ended(status, problem);
         let base = AccessRecord {
             document_id: self.document_id,
             status: Some(status.as_u16()),
@@ -293,6 +290,14 @@ fn refusal(mut record: AccessRecord, problem: Option<&Problem>) -> AccessRecord 
     };
     record.reason = record.reason.or_else(|| Some(why.to_owned()));
     record
+}
+
+/// What is withheld is answered as if it were not there, and is denied all the same.
+fn ended(status: StatusCode, problem: Option<&Problem>) -> Outcome {
+    match problem.is_some_and(Problem::withholds) {
+        true => Outcome::Denied,
+        false => outcome(status),
+    }
 }
 
 fn outcome(status: StatusCode) -> Outcome {

@@ -31,10 +31,6 @@ const LIVE: [&str; 4] = [
 ];
 const TICKET: &str = "ticket";
 
-/// Marks an answer that withholds a document which may well exist.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Withheld;
-
 /// Lets a request pass when its credential is good and the policy allows it, and remembers who
 /// asked.
 pub async fn admit(
@@ -48,14 +44,7 @@ pub async fn admit(
             request.extensions_mut().insert(principal.clone());
             next.run(request).await
         }
-        Err(problem) => {
-            let withholds = problem.kind() == ProblemType::DocumentNotFound;
-            let mut response = problem.into_response();
-            if withholds {
-                response.extensions_mut().insert(Withheld);
-            }
-            response
-        }
+        Err(problem) => problem.into_response(),
     };
     // For the record of the access, which is made outside of this.
     response.extensions_mut().insert(principal);
@@ -158,13 +147,12 @@ pub(super) async fn sees(
     if principal.authority.visibility() == Visibility::All {
         return Ok(());
     }
-    let not_found = || Problem::new(ProblemType::DocumentNotFound);
     let (department, uploader) = match state.everything.belonging(&[id]).await?.pop() {
         Some(belonging) => (belonging.department, belonging.uploader),
         // Too new to be read: only its log can tell.
         None => {
             let uploader = state.log.actor_of_first(id).await?;
-            (None, uploader.ok_or_else(not_found)?)
+            (None, uploader.ok_or_else(Problem::withheld)?)
         }
     };
     let target = Target::Document {
@@ -172,7 +160,7 @@ pub(super) async fn sees(
         uploader: &uploader,
     };
     let permitted = principal.authority.permits(needs, target);
-    permitted.then_some(()).ok_or_else(not_found)
+    permitted.then_some(()).ok_or_else(Problem::withheld)
 }
 
 impl<S: Sync> FromRequestParts<S> for Principal {

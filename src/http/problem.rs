@@ -171,6 +171,7 @@ pub struct Problem {
     kind: ProblemType,
     detail: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    withholds: bool,
 }
 
 impl Problem {
@@ -189,7 +190,24 @@ impl Problem {
             kind,
             detail: None,
             headers,
+            withholds: false,
         }
+    }
+
+    /// A document that whoever asks is not shown: answered like one that is not there, and recorded
+    /// as denied.
+    #[must_use]
+    pub fn withheld() -> Self {
+        Self {
+            withholds: true,
+            ..Self::new(ProblemType::DocumentNotFound)
+        }
+    }
+
+    /// It says that something is not there which may well be.
+    #[must_use]
+    pub const fn withholds(&self) -> bool {
+        self.withholds
     }
 
     /// Says what was wrong this time.

@@ -380,6 +380,31 @@ async fn commands_and_evidence(gateway: &Gateway, finance: &str, of: &Department
         "{results}"
     );
     assert_eq!(results[1]["document_id"], *of.finance, "{results}");
+    // What another was shown is no way around it.
+    gateway
+        .json(&format!("/api/v1/documents/{}", of.legal))
+        .await;
+    let shown = eventually("the view to be in the trail", async || {
+        let path = format!(
+            "/api/v1/audit?action=view&actor=key:admin&document_id={}",
+            of.legal
+        );
+        gateway.json(&path).await["entries"]
+            .as_array()?
+            .first()
+            .cloned()
+    })
+    .await;
+    let path = format!(
+        "/api/v1/audit/{}/{}/shown",
+        shown["position"], shown["index"]
+    );
+    assert_eq!(gateway.json(&path).await["document"]["id"], *of.legal);
+    let answer = as_holder(gateway, Method::GET, &path, finance)
+        .send()
+        .await
+        .unwrap();
+    expect_problem(answer, 404, "document-not-found").await;
     for path in ["evidence", "audit"] {
         let path = format!("/api/v1/documents/{}/{path}", of.legal);
         let answer = as_holder(gateway, Method::GET, &path, finance)

@@ -1,14 +1,15 @@
 //! `GET /api/v1/audit/{position}/{index}/shown`: what a reader was shown then.
 
 use super::super::audited::Touched;
+use super::super::auth::{Principal, sees};
 use super::super::documents::{Document, Moment, Past};
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::state::ApiState;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use kmrl_domain::RecordedEvent;
 use kmrl_domain::access::{self, AccessRecord, AccessRecorded, Outcome};
+use kmrl_domain::{Permission, RecordedEvent};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -73,6 +74,7 @@ struct Access {
 )]
 pub(super) async fn shown(
     State(state): State<ApiState>,
+    principal: Principal,
     Path((position, index)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let position: i64 = number("position", &position)?;
@@ -82,6 +84,7 @@ pub(super) async fn shown(
     let event = event.ok_or_else(|| none(position, index))?;
     let record = record(&event, index)?;
     let (document_id, moment) = moment(&record)?;
+    sees(&state, &principal, Permission::Audit, document_id).await?;
     let past = Past::load(&state, document_id, moment).await?;
     let touched = Touched {
         document_id: Some(document_id),

@@ -40,7 +40,8 @@ use opening::{Pairs, bad_query, query, unavailable};
 use socket::Connection;
 use std::time::Duration;
 use utoipa::IntoParams as _;
-use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -69,7 +70,17 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 
 /// The query parameters that each of them takes.
 pub(super) fn parameters() -> Vec<Parameter> {
-    Query::into_params(|| Some(ParameterIn::Query))
+    let mut parameters = Query::into_params(|| Some(ParameterIn::Query));
+    let text = ObjectBuilder::new().schema_type(Type::String).build();
+    // Taken out of the query before it is read here.
+    let ticket = ParameterBuilder::new()
+        .name("ticket")
+        .parameter_in(ParameterIn::Query)
+        .description(Some("A one-use ticket, where no credential can be sent."))
+        .schema(Some(text))
+        .build();
+    parameters.push(ticket);
+    parameters
 }
 
 /// Follow all documents
