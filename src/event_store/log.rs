@@ -87,6 +87,15 @@ pub enum LogError {
     },
 }
 
+/// The first event of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct First {
+    /// Its position.
+    pub position: i64,
+    /// Who did it, as kept with it.
+    pub actor: String,
+}
+
 impl EventLog {
     /// A reader with the domain's upcasters.
     #[must_use]
@@ -131,20 +140,23 @@ impl EventLog {
         .await
     }
 
-    /// Who did what a document begins with, as kept with the event; `None` when there is no such document.
+    /// What a document begins with; `None` when there is no such document.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn actor_of_first(&self, document_id: Uuid) -> Result<Option<String>, LogError> {
-        let actor: Option<Option<String>> = sqlx::query_scalar(
-            "SELECT metadata->>'actor' FROM events \
+    pub async fn first_of(&self, document_id: Uuid) -> Result<Option<First>, LogError> {
+        let first: Option<(i64, Option<String>)> = sqlx::query_as(
+            "SELECT position, metadata->>'actor' FROM events \
              WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = 1",
         )
         .bind(kmrl_domain::document::TYPE)
         .bind(document_id.to_string())
         .fetch_optional(&self.pool)
         .await?;
-        Ok(actor.flatten())
+        Ok(first.map(|(position, actor)| First {
+            position,
+            actor: actor.unwrap_or_default(),
+        }))
     }
 
     /// At most `limit` events after a position: the very next ones, without a gap.

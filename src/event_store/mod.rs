@@ -16,7 +16,7 @@ mod store;
 mod types;
 mod writer;
 
-pub use log::{EventFilter, EventLog, LogError};
+pub use log::{EventFilter, EventLog, First, LogError};
 pub use migrate::{SchemaError, check_schema, migrate};
 pub use store::PostgresEventStore;
 pub use types::{

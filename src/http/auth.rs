@@ -151,8 +151,8 @@ pub(super) async fn sees(
         Some(belonging) => (belonging.department, belonging.uploader),
         // Too new to be read: only its log can tell.
         None => {
-            let uploader = state.log.actor_of_first(id).await?;
-            (None, uploader.ok_or_else(Problem::withheld)?)
+            let first = state.log.first_of(id).await?;
+            (None, first.ok_or_else(Problem::withheld)?.actor)
         }
     };
     let target = Target::Document {

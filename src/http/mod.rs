@@ -2,6 +2,7 @@
 //!
 //! Turns requests into commands and questions, and errors into problems. Decides nothing itself.
 
+mod arrival;
 pub mod asyncapi;
 mod audit;
 mod audited;

@@ -166,8 +166,9 @@ impl Metrics {
 
     /// The settings were read again.
     pub fn reloaded(&self, outcome: Reload) {
-        self.reloads.with_label_values(&[outcome.word()]).inc();
+        // The count last: whoever sees it sees the rest.
         self.reload_well.set(i64::from(outcome != Reload::Failed));
+        self.reloads.with_label_values(&[outcome.word()]).inc();
     }
 
     fn jailed(&self, task: &'static str, outcome: &'static str, took: Duration) {

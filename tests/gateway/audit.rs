@@ -528,7 +528,14 @@ async fn the_command_line_asks_and_is_recorded() {
     let world = World::new().await;
     let gateway = world.start();
     let id = processed(&gateway, "a.txt").await;
-    entry(&gateway, &format!("document_id={id}&action=view"), |_| true).await;
+    // The first one may have been asked for before it was there.
+    let seen = |view: &Value| view["outcome"] == "shown";
+    entry(
+        &gateway,
+        &format!("document_id={id}&action=view&outcome=shown"),
+        seen,
+    )
+    .await;
     let program = |args: &[&str]| {
         std::process::Command::new(env!("CARGO_BIN_EXE_kmrl-gateway"))
             .args(args)

@@ -5,6 +5,7 @@ mod answer;
 mod shown;
 mod view;
 
+use super::arrival;
 use super::problem::{Problem, ProblemBody, ProblemType};
 use super::query::Query;
 use super::state::ApiState;
@@ -173,9 +174,7 @@ async fn document_audit(
     let id = parse_id(&id)?;
     let actions = ("document_audit", "document_audit_export");
     let wanted = wanted(query.of(id), &headers, Order::Oldest, actions)?;
-    if state.everything.status(id).await?.is_none() {
-        return Err(Problem::new(ProblemType::DocumentNotFound));
-    }
+    arrival::row(&state, id, || state.everything.status(id)).await?;
     wanted.answer(&state).await
 }
 

@@ -1,5 +1,6 @@
 //! `GET /api/v1/documents/{id}/download`: the original bytes, streamed, with ranges and names.
 
+use super::super::arrival;
 use super::super::audited::Touched;
 use super::super::disposition::attachment;
 use super::super::etag::client_has;
@@ -50,8 +51,8 @@ pub(super) async fn download(
     _: Query<DownloadQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let row = read.document(parse_id(&id)?).await?;
-    let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
+    let id = parse_id(&id)?;
+    let row = arrival::row(&state, id, || read.document(id)).await?;
     if row.erased_at.is_some() {
         return Err(Problem::new(ProblemType::DocumentErased));
     }

@@ -1,9 +1,10 @@
 //! `GET /api/v1/documents/{id}`: one document with its text.
 
+use super::super::arrival;
 use super::super::audited::Touched;
 use super::super::etag::{client_has, etag};
 use super::super::min_position;
-use super::super::problem::{Problem, ProblemBody, ProblemType};
+use super::super::problem::{Problem, ProblemBody};
 use super::super::query::Query;
 use super::super::seen::Seen;
 use super::super::state::ApiState;
@@ -60,8 +61,7 @@ pub(super) async fn get(
         let past = Past::load(&state, id, Moment::parse(&moment)?).await?;
         return Ok(past.answer(&headers));
     }
-    let row = read.document(id).await?;
-    let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
+    let row = arrival::row(&state, id, || read.document(id)).await?;
     let tag = etag(row.version);
     let touched = Touched::document(id, row.version, row.shown_at);
     let response = if client_has(&headers, &tag) {

@@ -1,11 +1,12 @@
 //! `/api/v1/documents/{id}/legal-holds`: matters that hold a document, placed, listed, released.
 
+use super::super::arrival;
 use super::super::audited::Touched;
 use super::super::context::Caller;
 use super::super::etag::{IfMatch, etag};
 use super::super::json::Json;
 use super::super::min_position;
-use super::super::problem::{Problem, ProblemBody, ProblemType};
+use super::super::problem::{Problem, ProblemBody};
 use super::super::query::Query;
 use super::super::seen::Seen;
 use super::super::state::ApiState;
@@ -95,8 +96,7 @@ pub(super) async fn legal_holds(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     min_position::wait(&state, query.min_position).await?;
-    let row = read.document(id).await?;
-    let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
+    let row = arrival::row(&state, id, || read.document(id)).await?;
     let holds = LegalHolds {
         document_id: id,
         version: row.version,

@@ -1,8 +1,9 @@
 //! `GET /api/v1/documents/{id}/status`: where a document is on its way. Cheap to poll.
 
+use super::super::arrival;
 use super::super::audited::Touched;
 use super::super::min_position;
-use super::super::problem::{Problem, ProblemBody, ProblemType};
+use super::super::problem::{Problem, ProblemBody};
 use super::super::query::Query;
 use super::super::state::ApiState;
 use super::change::parse_id;
@@ -74,8 +75,7 @@ pub(super) async fn status(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     min_position::wait(&state, query.min_position).await?;
-    let row = state.everything.status(id).await?;
-    let row = row.ok_or_else(|| Problem::new(ProblemType::DocumentNotFound))?;
+    let row = arrival::row(&state, id, || state.everything.status(id)).await?;
     let touched = Touched::document(id, row.version, row.shown_at);
     Ok(touched.with(Json(view(row))))
 }

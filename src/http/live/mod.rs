@@ -26,6 +26,7 @@ pub use hub::{Connections, HubError, LiveHub, Path as LivePath};
 pub(super) use protocol::{Request, Told};
 pub(super) use update::DocumentUpdate;
 
+use super::arrival;
 use super::auth::Principal;
 use super::context::Caller;
 use super::origin;
@@ -36,7 +37,7 @@ use axum::extract::{Path, State, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use filter::Query;
-use opening::{Pairs, bad_query, query, unavailable};
+use opening::{Pairs, bad_query, query};
 use socket::Connection;
 use std::time::Duration;
 use utoipa::IntoParams as _;
@@ -196,11 +197,8 @@ async fn of_document(
     let id = Uuid::parse_str(&id)
         .map_err(|_| Problem::new(ProblemType::InvalidId).detail("a document's id is a UUID"))?;
     let query = query(pairs)?.for_document(id).map_err(bad_query)?;
-    match state.live.read().status(id).await {
-        Ok(Some(_)) => open(&state, LivePath::Document, caller, &headers, query, upgrade).await,
-        Ok(None) => Err(Problem::new(ProblemType::DocumentNotFound)),
-        Err(error) => Err(unavailable(&error)),
-    }
+    arrival::row(&state, id, || state.everything.status(id)).await?;
+    open(&state, LivePath::Document, caller, &headers, query, upgrade).await
 }
 
 async fn open(
