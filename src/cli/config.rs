@@ -2,6 +2,7 @@
 
 use super::CliError;
 use crate::config::{Origin, Reader, SETTINGS, SettingFlags, Settings, markdown};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// What to do with the settings.
@@ -67,8 +68,15 @@ pub(super) fn asyncapi() -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Standard output is what a command was asked for.
-#[expect(clippy::print_stdout, reason = "this is the command's answer")]
+/// Standard output is what a command was asked for. Whoever closes it, as `head` does, has had enough;
+/// where it cannot be written for another reason, the command has failed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody is left to answer, and commands hold nothing that an end could hurt"
+)]
 pub(super) fn print(text: &str) {
-    println!("{text}");
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+        let enough = error.kind() == std::io::ErrorKind::BrokenPipe;
+        std::process::exit(i32::from(!enough));
+    }
 }

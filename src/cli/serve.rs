@@ -5,6 +5,7 @@ use crate::app::{self, Backends, Plan, Role};
 use crate::config::{SettingFlags, Settings};
 use crate::engines::{self, EngineOptions, Engines};
 use crate::{admin_key, event_store};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -118,12 +119,12 @@ fn announce(
     if let Err(error) = written {
         tracing::warn!(%error, "the connection file could not be written: other subcommands need settings");
     }
-    super::config::print(&format!(
+    tell(&format!(
         "KMRL Gateway {} is ready\n  address        {base}\n  documentation  {base}/docs",
         env!("CARGO_PKG_VERSION")
     ));
     if key.generated {
-        super::config::print(&format!(
+        tell(&format!(
             "  administrator's key, shown only now (kept in {}):\n  {}",
             admin_key::path(&settings.data_dir).display(),
             key.key.reveal()
@@ -185,4 +186,9 @@ async fn cancel_on_signal(shutdown: CancellationToken) {
     }
     #[expect(clippy::disallowed_methods, reason = "the operator asked twice")]
     std::process::exit(130);
+}
+
+/// A server goes on when nobody reads what it says at its start.
+fn tell(text: &str) {
+    let _unread = writeln!(std::io::stdout().lock(), "{text}");
 }

@@ -32,6 +32,18 @@ fn up(data_dir: &Path) -> Gateway {
     Gateway::spawn(command)
 }
 
+#[test]
+fn whoever_reads_only_the_beginning_is_no_error() {
+    let dir = TempDir::new("head");
+    let mut command = program(dir.path());
+    command.args(["config", "table"]).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(text(&output), "");
+}
+
 /// Processes that name the folder in their command line: the engines of that folder.
 fn engines_of(data_dir: &Path) -> Vec<u32> {
     let needle = data_dir.to_string_lossy().into_owned();

@@ -130,7 +130,9 @@ async fn a_connector_of_the_replaced_gateway_works_unchanged() {
     assert!(STATUSES.contains(&uploaded["status"].as_str().unwrap()));
     let id = uploaded["id"].as_str().unwrap();
     // Connectors poll at once: what was accepted is there.
-    let status = connector.get(&format!("/api/v1/documents/{id}/status")).await;
+    let status = connector
+        .get(&format!("/api/v1/documents/{id}/status"))
+        .await;
     assert!(STATUSES.contains(&status["status"].as_str().unwrap()));
     for update in connector.follow(id).await {
         for field in ["document_id", "status", "progress", "message", "timestamp"] {
