@@ -414,7 +414,10 @@ pub(crate) fn key_events() -> Vec<RecordedEvent> {
         .zip(payloads)
         .map(|(n, payload)| {
             let name = payload["type"].as_str().unwrap().to_owned();
-            recorded(n, api_key::TYPE, 9, n, &name, payload, None)
+            let mut event = recorded(n, api_key::TYPE, 9, n, &name, payload, None);
+            let actor = ("actor".to_owned(), "key:admin".to_owned());
+            event.metadata.extend([actor]);
+            event
         })
         .collect()
 }
