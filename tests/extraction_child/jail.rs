@@ -5,7 +5,7 @@ use std::time::Duration;
 use kmrl_gateway::adapters::extraction_child::{ChildSettings, ExtractionChild};
 use kmrl_gateway::jail::Protections;
 use kmrl_gateway::ports::{ExtractFailure, Extractor, JailProbe};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::{FAR, MEMORY, NEAR, document, program, request};
 
@@ -18,6 +18,9 @@ fn misbehaving() -> ExtractionChild {
     ExtractionChild::with_program(env!("CARGO_BIN_EXE_misbehaving-child").into(), settings)
 }
 
+/// One test kills every misbehaving child of this process: no other may have any meanwhile.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
 async fn fails(children: &ExtractionChild, behaviour: &str, hard: Duration) -> ExtractFailure {
     let file = document(behaviour.as_bytes());
     let mut request = request(file.path(), "a.txt");
@@ -28,6 +31,7 @@ async fn fails(children: &ExtractionChild, behaviour: &str, hard: Duration) -> E
 
 #[tokio::test]
 async fn whatever_a_child_does_ends_with_its_reason_and_the_next_document_is_served() {
+    let _alone = ALONE.lock().await;
     let children = misbehaving();
     for (behaviour, code, said) in [
         ("allocates", "out_of_memory", ""),
@@ -54,6 +58,7 @@ async fn whatever_a_child_does_ends_with_its_reason_and_the_next_document_is_ser
 
 #[tokio::test]
 async fn a_child_killed_while_it_waits_is_replaced() {
+    let _alone = ALONE.lock().await;
     let children = misbehaving();
     assert_eq!(
         fails(&children, "well", FAR).await.reason().code,
@@ -64,12 +69,30 @@ async fn a_child_killed_while_it_waits_is_replaced() {
         if name.starts_with("misbehaving") {
             // SAFETY: a plain system call, on a child of this test.
             unsafe { libc::kill(pid, libc::SIGKILL) };
+            died(pid).await;
         }
     }
     assert_eq!(
         fails(&children, "well", FAR).await.reason().code,
         "encrypted"
     );
+}
+
+/// Waits until a process has died, whether it was buried or not.
+async fn died(pid: i32) {
+    let waiting = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            ticks.tick().await;
+            let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // The state follows the name, which stands in parentheses.
+            let state = line.rsplit_once(") ").map(|(_, rest)| rest);
+            if state.is_none_or(|state| state.starts_with(['Z', 'X'])) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(FAR, waiting).await.unwrap();
 }
 
 /// Of all its threads: a child belongs to the one that started it.
