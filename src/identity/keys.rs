@@ -89,10 +89,7 @@ impl ApiKeys {
 
     /// Whose a key is.
     pub(super) async fn prove(&self, secret: &KeySecret) -> Result<Principal, Unproved> {
-        let key = match self.0.known.get(secret.id()) {
-            Some(key) => key,
-            None => self.look_up(secret.id()).await?,
-        };
+        let key = self.known(secret.id()).await?;
         let is_of = |digest: &str| self.0.pepper.is_digest(digest, secret.bytes());
         let grant = key.grants(self.0.clock.now(), is_of);
         let Some(grant) = grant else {
@@ -124,14 +121,14 @@ impl ApiKeys {
 
     /// The key was neither revoked nor has it expired.
     pub(super) async fn is_in_force(&self, id: Uuid) -> Result<bool, Unproved> {
-        let key = match self.0.known.get(id) {
-            Some(key) => key,
-            None => self.look_up(id).await?,
-        };
-        Ok(key.is_in_force(self.now()))
+        Ok(self.known(id).await?.is_in_force(self.now()))
     }
 
-    async fn look_up(&self, id: Uuid) -> Result<Arc<ApiKey>, Unproved> {
+    /// What a key is, as it was read at most a lease ago.
+    async fn known(&self, id: Uuid) -> Result<Arc<ApiKey>, Unproved> {
+        if let Some(key) = self.0.known.get(id) {
+            return Ok(key);
+        }
         let begun = Instant::now();
         let (key, _) = self.load(id).await.map_err(Unproved::Unavailable)?;
         let key = Arc::new(key);
