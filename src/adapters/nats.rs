@@ -4,6 +4,7 @@
 //! travels over it is not decided here.
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use percent_encoding::percent_decode_str;
 use std::time::Duration;
 
 /// Longest wait between two tries to come back.
@@ -34,9 +35,9 @@ pub async fn connect(url: &str) -> Result<Client, NatsError> {
     // The client library leaves credentials of an address aside: they are handed over here.
     let options = match (server.username(), server.password()) {
         (Some(user), Some(password)) => {
-            ConnectOptions::with_user_and_password(user.into(), password.into())
+            ConnectOptions::with_user_and_password(decoded(user), decoded(password))
         }
-        (Some(token), None) => ConnectOptions::with_token(token.into()),
+        (Some(token), None) => ConnectOptions::with_token(decoded(token)),
         _ => ConnectOptions::new(),
     };
     let client = options
@@ -48,6 +49,11 @@ pub async fn connect(url: &str) -> Result<Client, NatsError> {
         .connect(server)
         .await?;
     Ok(client)
+}
+
+/// Addresses write what would be taken for a part of them as `%` and two digits (RFC 3986, section 2.1).
+fn decoded(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
 fn reconnect_delay(attempts: usize) -> Duration {

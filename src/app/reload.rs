@@ -83,6 +83,9 @@ fn told(error: &dyn std::error::Error) -> String {
 fn read(flags: &SettingFlags) -> Result<(Settings, Values), ConfigError> {
     let reader = flags.reader()?;
     let values = reader.values();
+    for warning in reader.warnings() {
+        tracing::warn!("{warning}");
+    }
     Ok((Settings::read(reader)?, values))
 }
 

@@ -29,6 +29,9 @@ pub(super) fn run(args: &ConfigArgs, flags: &SettingFlags) -> Result<ExitCode, C
         What::Check => {
             let reader = flags.reader()?;
             show(&reader);
+            for warning in reader.warnings() {
+                print(&format!("warning: {warning}"));
+            }
             Settings::read(reader)?;
             print("the settings can be used");
         }
@@ -47,6 +50,7 @@ fn show(reader: &Reader) {
         let origin = match origin {
             Origin::Flag => "flag",
             Origin::Environment => "environment",
+            Origin::SecretFile => "secret file",
             Origin::File => "file",
             Origin::Default => "default",
         };

@@ -155,8 +155,13 @@ fn run(cli: Cli) -> Result<ExitCode, CliError> {
     if let Command::Asyncapi = &cli.command {
         return config::asyncapi();
     }
-    let settings = Settings::read(cli.settings.reader()?)?;
+    let reader = cli.settings.reader()?;
+    let warnings = reader.warnings().to_vec();
+    let settings = Settings::read(reader)?;
     crate::logs::init(&settings.log);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -12,6 +12,7 @@ mod reader;
 mod recognition;
 mod retention;
 mod secret;
+mod secret_file;
 mod sections;
 mod table;
 mod watching;
@@ -28,8 +29,8 @@ pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
     DatabaseSettings, EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings,
-    LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
-    UploadSettings,
+    LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Credentials,
+    S3Settings, UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
 pub use watching::{HealthSettings, TraceSettings};

@@ -6,6 +6,7 @@ use super::secret::Secret;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use url::Url;
 
 /// PostgreSQL.
 #[derive(Clone, Debug)]
@@ -34,6 +35,19 @@ pub struct S3Settings {
     pub endpoint: Option<String>,
     /// Region.
     pub region: String,
+    /// Absent: as AWS's own tools find them.
+    pub credentials: Option<S3Credentials>,
+}
+
+/// A key for the bucket.
+#[derive(Clone, Debug)]
+pub struct S3Credentials {
+    /// Its id.
+    pub access_key_id: Secret,
+    /// The key.
+    pub secret_access_key: Secret,
+    /// Of a temporary key.
+    pub session_token: Option<Secret>,
 }
 
 /// What may be uploaded.
@@ -163,7 +177,7 @@ pub(super) fn database(r: &mut Reader) -> DatabaseSettings {
         r.error("database_url", "must begin with postgres://");
     }
     DatabaseSettings {
-        url: url.map(Secret::new),
+        url: with_password(r, url, "database_url", "database.password"),
         max_connections: narrow(r.number("database.max_connections", 4, 500)),
     }
 }
@@ -175,9 +189,35 @@ pub(super) fn nats(r: &mut Reader) -> NatsSettings {
         r.error("nats.prefix", "must be letters and digits");
     }
     NatsSettings {
-        url: url.map(Secret::new),
+        url: with_password(r, url, "nats_url", "nats.password"),
         prefix,
     }
+}
+
+/// An address, with the password of a setting of its own in it when there is one.
+fn with_password(
+    r: &mut Reader,
+    url: Option<String>,
+    url_key: &str,
+    password_key: &str,
+) -> Option<Secret> {
+    let Some(password) = r.optional::<String>(password_key) else {
+        return url.map(Secret::new);
+    };
+    let Some(mut parsed) = url.as_deref().and_then(|url| Url::parse(url).ok()) else {
+        let what = format!("needs {url_key} with the address and the user's name");
+        r.error(password_key, &what);
+        return None;
+    };
+    if parsed.password().is_some() {
+        r.error(
+            password_key,
+            &format!("is there, and {url_key} has a password too; only one may be given"),
+        );
+    } else if parsed.username().is_empty() || parsed.set_password(Some(&password)).is_err() {
+        r.error(password_key, &format!("needs a user's name in {url_key}"));
+    }
+    Some(Secret::new(parsed.into()))
 }
 
 pub(super) fn s3(r: &mut Reader) -> Option<S3Settings> {
@@ -195,11 +235,36 @@ pub(super) fn s3(r: &mut Reader) -> Option<S3Settings> {
         r.error("s3.bucket", "is needed when there is an endpoint");
     }
     let region = r.required("s3.region", String::new());
+    let credentials = s3_credentials(r);
     bucket.map(|bucket| S3Settings {
         bucket,
         endpoint,
         region,
+        credentials,
     })
+}
+
+fn s3_credentials(r: &mut Reader) -> Option<S3Credentials> {
+    let mut secret = |key| r.optional::<String>(key).map(Secret::new);
+    let id = secret("s3.access_key_id");
+    let key = secret("s3.secret_access_key");
+    let session_token = secret("s3.session_token");
+    match (id, key) {
+        (Some(access_key_id), Some(secret_access_key)) => Some(S3Credentials {
+            access_key_id,
+            secret_access_key,
+            session_token,
+        }),
+        (None, None) => None,
+        (Some(_), None) => {
+            r.error("s3.secret_access_key", "is needed beside s3.access_key_id");
+            None
+        }
+        (None, Some(_)) => {
+            r.error("s3.access_key_id", "is needed beside s3.secret_access_key");
+            None
+        }
+    }
 }
 
 pub(super) fn upload(r: &mut Reader) -> UploadSettings {
