@@ -218,7 +218,50 @@ mod tests {
 
     #[test]
     fn secrets_do_not_debug() {
-        let s = read(&[], &[("KMRL_API_KEY", "0123456789abcdef")]).unwrap();
-        assert!(!format!("{s:?}").contains("0123456789abcdef"));
+        let secrets: Vec<_> = SETTINGS.iter().filter(|setting| setting.secret).collect();
+        let marker = |n: usize| format!("marker-{n:03}-of-more-than-32-bytes-each");
+        let given = |(n, setting): (usize, &&Setting)| match setting.key {
+            // Their passwords are settings of their own here.
+            "database_url" => (setting.env.to_owned(), "postgres://kmrl@h/k".to_owned()),
+            "nats_url" => (setting.env.to_owned(), "nats://kmrl@h".to_owned()),
+            _ => (setting.env.to_owned(), marker(n)),
+        };
+        let mut environment: HashMap<_, _> = secrets.iter().enumerate().map(given).collect();
+        environment.insert("S3_BUCKET".into(), "b".into());
+        let settings = Settings::read(Reader::new(HashMap::new(), environment, None).unwrap());
+        let settings = settings.unwrap();
+        let url = settings.database.url.as_ref().unwrap();
+        assert!(url.reveal().starts_with("postgres://kmrl:marker-"));
+        let shown = format!("{settings:?}{settings:#?}");
+        assert!(!shown.contains("marker-"), "{shown}");
+    }
+
+    #[test]
+    fn a_password_of_its_own_becomes_a_part_of_the_address_and_is_given_once() {
+        let url = "postgres://kmrl@db/kmrl";
+        let s = read(
+            &[],
+            &[("DATABASE_URL", url), ("DATABASE_PASSWORD", "a/b@c")],
+        )
+        .unwrap();
+        let whole = s.database.url.unwrap();
+        assert_eq!(whole.reveal(), "postgres://kmrl:a%2Fb%40c@db/kmrl");
+        for wrong in ["postgres://kmrl:x@db/kmrl", "postgres://db/kmrl", ""] {
+            let given = [("DATABASE_URL", wrong), ("DATABASE_PASSWORD", "secret")];
+            let error = read(&[], &given).unwrap_err().to_string();
+            assert!(error.contains("DATABASE_PASSWORD"), "{error}");
+            assert!(!error.contains("secret`"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_told_without_its_lines() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[jobs]\napi_key = \"the-secret\nx = 1\n").unwrap();
+        let error = Reader::new(map(&[]), map(&[]), Some(file.path()));
+        let error = error.err().unwrap();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("line 2"), "{shown}");
+        assert!(!shown.contains("the-secret"), "{shown}");
     }
 }

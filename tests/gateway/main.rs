@@ -31,6 +31,7 @@ mod reload;
 mod review;
 mod scans;
 mod search;
+mod secrets;
 mod sse;
 mod stream;
 #[path = "../support/mod.rs"]
