@@ -209,7 +209,8 @@ async fn state(
         traces: Traces::off(),
         log,
         everything: read,
-        origins: Vec::new(),
+        origins: Vec::new().into(),
+        encrypted: false,
         identity: Identity::new(
             Secret::new(KEY.into()),
             None,

@@ -36,6 +36,7 @@ pub mod relay;
 pub mod removal;
 pub mod signals;
 pub mod spool;
+pub mod tls;
 pub mod traces;
 pub mod work;
 

@@ -21,6 +21,7 @@ pub(super) struct Reloadable {
     pub(super) judging: Current<JudgingSettings>,
     pub(super) health: Current<HealthSettings>,
     pub(super) retention: Current<Vec<RetentionRule>>,
+    pub(super) origins: Current<Vec<String>>,
 }
 
 impl Reloadable {
@@ -31,6 +32,7 @@ impl Reloadable {
             judging: settings.judging.clone().into(),
             health: settings.health.clone().into(),
             retention: settings.erasure.retention.clone().into(),
+            origins: settings.http.allowed_origins.clone().into(),
         }
     }
 
@@ -41,6 +43,7 @@ impl Reloadable {
         self.judging.replace(settings.judging);
         self.health.replace(settings.health);
         self.retention.replace(settings.erasure.retention);
+        self.origins.replace(settings.http.allowed_origins);
     }
 }
 

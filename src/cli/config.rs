@@ -2,6 +2,7 @@
 
 use super::CliError;
 use crate::config::{Origin, Reader, SETTINGS, SettingFlags, Settings, markdown};
+use crate::tls;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -32,7 +33,11 @@ pub(super) fn run(args: &ConfigArgs, flags: &SettingFlags) -> Result<ExitCode, C
             for warning in reader.warnings() {
                 print(&format!("warning: {warning}"));
             }
-            Settings::read(reader)?;
+            let settings = Settings::read(reader)?;
+            if let Some(files) = &settings.http.tls {
+                tls::check(files)
+                    .map_err(|e| CliError::failed("preparing the certificate of the server", e))?;
+            }
             print("the settings can be used");
         }
     }

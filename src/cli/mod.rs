@@ -11,6 +11,7 @@ mod rebuild;
 mod search;
 mod serve;
 mod server;
+mod trust;
 pub mod upload;
 pub mod watch;
 
@@ -187,7 +188,7 @@ async fn dispatch(
         Command::DeadLetters(args) => dead_letters::run(args, settings).await,
         Command::Audit(args) => audit::run(args, settings).await,
         Command::Keys(args) => keys::run(args, &ServerAddress::find(&settings)?).await,
-        Command::Health => health::run(&ServerAddress::base_url(&settings)).await,
+        Command::Health => health::run(&settings).await,
         // Handled before the settings were read.
         Command::Config(_)
         | Command::Openapi

@@ -15,6 +15,7 @@ mod secret;
 mod secret_file;
 mod sections;
 mod table;
+mod transport;
 mod watching;
 
 pub use current::Current;
@@ -33,6 +34,7 @@ pub use sections::{
     S3Settings, UploadSettings,
 };
 pub use table::{SETTINGS, Setting, markdown};
+pub use transport::{ClientSettings, TlsSettings};
 pub use watching::{HealthSettings, TraceSettings};
 
 use std::path::PathBuf;
@@ -72,6 +74,8 @@ pub struct Settings {
     pub orphans: OrphanSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// How commands reach a running gateway.
+    pub client: ClientSettings,
     /// What health calls too much.
     pub health: HealthSettings,
     /// Where traces are sent.
@@ -111,6 +115,7 @@ impl Settings {
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
+            client: transport::client(&mut r),
             health: watching::health(&mut r),
             traces: watching::traces(&mut r),
             erasure: sections::erasure(&mut r),

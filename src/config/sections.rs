@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use super::retention::{RetentionRule, RetentionRules};
 use super::secret::Secret;
+use super::transport::TlsSettings;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -113,8 +114,20 @@ pub struct HttpSettings {
     pub min_position_wait: Duration,
     /// Time to finish at shutdown.
     pub shutdown_grace: Duration,
-    /// Origins whose pages may open connections, beside our own.
+    /// Origins whose pages may ask, read and open connections, beside our own.
     pub allowed_origins: Vec<String>,
+    /// The certificate; absent: TLS is not spoken.
+    pub tls: Option<TlsSettings>,
+    /// TLS ends at a proxy in front of us.
+    pub behind_tls: bool,
+}
+
+impl HttpSettings {
+    /// Clients come over TLS.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        self.tls.is_some() || self.behind_tls
+    }
 }
 
 /// Signed checkpoints of the event log.
@@ -339,6 +352,8 @@ pub(super) fn http(r: &mut Reader) -> HttpSettings {
         min_position_wait: seconds(r, "http.min_position_wait"),
         shutdown_grace: seconds(r, "http.shutdown_grace"),
         allowed_origins: origins(r),
+        tls: super::transport::tls(r),
+        behind_tls: r.required("http.behind_tls", false),
     }
 }
 
@@ -432,7 +447,7 @@ pub(super) fn data_dir(r: &mut Reader) -> PathBuf {
 }
 
 /// Engines and children run in other folders: paths must not depend on ours.
-fn absolute(path: PathBuf) -> PathBuf {
+pub(super) fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 

@@ -520,7 +520,44 @@ pub const SETTINGS: &[Setting] = &[
         "http.allowed_origins",
         "KMRL_HTTP_ALLOWED_ORIGINS",
         "",
-        "Origins whose web pages may open live connections, separated by commas, such as `https://portal.example`. Pages of the gateway's own origin always may; programs that send no Origin are not concerned.",
+        "Origins whose web pages may use the API (CORS) and open live connections, separated by commas, such as `https://portal.example`. Pages of the gateway's own origin always may; programs that send no Origin are not concerned.",
+    )
+    .reloadable(),
+    plain(
+        "http.tls_certificate_file",
+        "KMRL_HTTP_TLS_CERTIFICATE_FILE",
+        "",
+        "PEM file with the gateway's certificate and those that it is signed by, in that order. With it and its key only TLS (1.2 and 1.3) is spoken. Both files are looked at again as they change; a pair that cannot be used leaves the one before in use.",
+    ),
+    plain(
+        "http.tls_key_file",
+        "KMRL_HTTP_TLS_KEY_FILE",
+        "",
+        "PEM file with the private key of that certificate.",
+    ),
+    plain(
+        "http.tls_look_every",
+        "KMRL_HTTP_TLS_LOOK_EVERY",
+        "60",
+        "Seconds between looks whether these files changed; SIGHUP looks at once.",
+    ),
+    plain(
+        "http.behind_tls",
+        "KMRL_HTTP_BEHIND_TLS",
+        "false",
+        "Whether a proxy in front of the gateway takes TLS connections only: browsers are then told to come by TLS for two years (HSTS), as they are when the gateway speaks TLS itself.",
+    ),
+    plain(
+        "server",
+        "KMRL_SERVER",
+        "",
+        "Address of the gateway that upload, search, watch, keys, audit and health talk to, such as `https://gateway.example:8443`. Absent: the one running on the data folder, else at `listen`. With it the key stored in the data folder is not used.",
+    ),
+    plain(
+        "ca_file",
+        "KMRL_CA_FILE",
+        "",
+        "PEM file with certificates that these commands trust beside the system's.",
     ),
     plain(
         "health.lag",

@@ -180,7 +180,7 @@ async fn a_gateway_with_all_secrets_in_files_works_and_shows_none_of_them() {
     let mut command = scene.command(&["serve"]);
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
     let mut gateway = Watched::start(command);
-    let rest = gateway.says("address ").await;
+    let rest = gateway.says("\n  address        ").await;
     let base = rest.split_whitespace().next().unwrap().to_owned();
 
     let (client, mut answers) = (Client::new(), String::new());
