@@ -87,10 +87,17 @@ mod tests {
 
     #[test]
     fn the_library_is_told_no_credentials_in_an_address() {
-        for with in ["nats://kmrl:secret@h:4222", "tls://secret@h:4222", "nats://h:4222"] {
+        for with in [
+            "nats://kmrl:secret@h:4222",
+            "tls://secret@h:4222",
+            "nats://h:4222",
+        ] {
             let bare = without_credentials(with.parse().unwrap()).unwrap();
             assert!(!format!("{bare:?}").contains("secret"));
-            assert_eq!((bare.host(), bare.port(), bare.username()), ("h", 4222, None));
+            assert_eq!(
+                (bare.host(), bare.port(), bare.username()),
+                ("h", 4222, None)
+            );
         }
         assert_eq!(decoded("a%2Fb"), "a/b");
     }

@@ -60,6 +60,7 @@ pub(super) async fn run(parts: &Parts, flags: SettingFlags, shutdown: Cancellati
             () = shutdown.cancelled() => return,
             _ = hangups.recv() => {}
         }
+        parts.look.notify_one();
         // Files are read: not on a thread that others wait for.
         let again = flags.clone();
         let read = tokio::task::spawn_blocking(move || read(&again)).await;

@@ -106,7 +106,11 @@ fn announce(
     address: SocketAddr,
     key: &admin_key::AdminKey,
 ) {
-    let base = format!("http://{address}");
+    let scheme = match settings.http.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    let base = format!("{scheme}://{address}");
     let written = engines::write_connection(
         &settings.data_dir,
         &engines::Connection {

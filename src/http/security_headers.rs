@@ -77,7 +77,11 @@ fn set(headers: &mut HeaderMap, shown: Shown, status: StatusCode, encrypted: boo
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let policy = if shown == Shown::Docs { OF_DOCS } else { OF_DATA };
+    let policy = if shown == Shown::Docs {
+        OF_DOCS
+    } else {
+        OF_DATA
+    };
     headers
         .entry(CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static(policy));
@@ -130,7 +134,10 @@ mod tests {
 
     #[test]
     fn documents_are_not_stored_by_anybody_on_the_way() {
-        assert_eq!(of("/api/v1/documents/1", &[], 200)[CACHE_CONTROL], "no-store");
+        assert_eq!(
+            of("/api/v1/documents/1", &[], 200)[CACHE_CONTROL],
+            "no-store"
+        );
         for (path, status) in [("/openapi.json", 200), ("/api/v1/documents/1", 304)] {
             assert!(!of(path, &[], status).contains_key(CACHE_CONTROL), "{path}");
         }

@@ -214,8 +214,16 @@ mod tests {
             (("", &*key), "holds no certificate", chain),
             (("words", &key), "holds no certificate", chain),
             ((&certificate, ""), "holds no private key", "key.pem"),
-            ((&certificate, &certificate), "holds no private key", "key.pem"),
-            ((&certificate, &other), "cannot be used with the key", "key.pem"),
+            (
+                (&certificate, &certificate),
+                "holds no private key",
+                "key.pem",
+            ),
+            (
+                (&certificate, &other),
+                "cannot be used with the key",
+                "key.pem",
+            ),
         ] {
             let error = Scene::new(files).error().to_string();
             assert!(error.contains(told) && error.contains(file), "{error}");

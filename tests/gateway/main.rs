@@ -6,6 +6,7 @@ mod audit;
 mod authority;
 mod backup;
 mod bad_input;
+mod browser;
 mod check;
 mod command_line;
 mod connector;
