@@ -4,8 +4,8 @@
 
 use super::Parts;
 use crate::config::{
-    ConfigError, Current, DoorSettings, HealthSettings, JudgingSettings, RetentionRule,
-    SettingFlags, Settings, UploadSettings, Values,
+    ConfigError, Current, DoorSettings, HealthSettings, JudgingSettings, LimitSettings,
+    RetentionRule, SettingFlags, Settings, UploadSettings, Values,
 };
 use crate::logs;
 use crate::metrics::{Metrics, Reload};
@@ -21,6 +21,7 @@ pub(super) struct Reloadable {
     pub(super) judging: Current<JudgingSettings>,
     pub(super) health: Current<HealthSettings>,
     pub(super) retention: Current<Vec<RetentionRule>>,
+    pub(super) limits: Current<LimitSettings>,
 }
 
 impl Reloadable {
@@ -31,6 +32,7 @@ impl Reloadable {
             judging: settings.judging.clone().into(),
             health: settings.health.clone().into(),
             retention: settings.erasure.retention.clone().into(),
+            limits: settings.limits.clone().into(),
         }
     }
 
@@ -41,6 +43,7 @@ impl Reloadable {
         self.judging.replace(settings.judging);
         self.health.replace(settings.health);
         self.retention.replace(settings.erasure.retention);
+        self.limits.replace(settings.limits);
     }
 }
 

@@ -8,6 +8,7 @@ mod flags;
 mod helpers;
 mod identity;
 mod judging;
+mod limits;
 mod reader;
 mod recognition;
 mod retention;
@@ -22,6 +23,7 @@ pub use flags::SettingFlags;
 pub use helpers::HelperSettings;
 pub use identity::{IdentitySettings, TokenSettings};
 pub use judging::JudgingSettings;
+pub use limits::{ConnectionSettings, Exceptions, LimitSettings, Rates};
 pub use reader::{ConfigError, Origin, Reader, Values};
 pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
@@ -71,6 +73,10 @@ pub struct Settings {
     pub orphans: OrphanSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// Its connections.
+    pub connections: ConnectionSettings,
+    /// What clients may take.
+    pub limits: LimitSettings,
     /// What health calls too much.
     pub health: HealthSettings,
     /// Where traces are sent.
@@ -110,6 +116,8 @@ impl Settings {
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
+            connections: limits::connections(&mut r),
+            limits: limits::limits(&mut r),
             health: watching::health(&mut r),
             traces: watching::traces(&mut r),
             erasure: sections::erasure(&mut r),

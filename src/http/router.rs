@@ -3,11 +3,13 @@
 use super::audited::audited;
 use super::auth::admit;
 use super::context::trace_request;
+use super::limited::by_address;
+use super::paced::paced;
 use super::problem::{Problem, ProblemType};
 use super::state::ApiState;
 use super::{
-    asyncapi, audit, commands, dead_letters, documents, erasures, events, health, keys, live, log,
-    metrics, openapi, search, status, websocket_info, websocket_ticket,
+    asyncapi, audit, blocked_addresses, commands, dead_letters, documents, erasures, events,
+    health, keys, live, log, metrics, openapi, search, status, websocket_info, websocket_ticket,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Uri, header};
@@ -41,6 +43,7 @@ fn split() -> (Split, OpenApi, OpenApi) {
         .merge(log::routes())
         .merge(health::routes())
         .merge(keys::routes())
+        .merge(blocked_addresses::routes())
         .routes(routes!(search::search))
         .routes(routes!(commands::commands))
         .routes(routes!(events::events))
@@ -92,7 +95,9 @@ pub fn unrecorded_router(state: ApiState) -> Router {
 
 fn guarded(state: &ApiState) -> Router<ApiState> {
     let (Split { guarded, .. }, ..) = split();
-    guarded.route_layer(from_fn_with_state(state.clone(), admit))
+    guarded
+        .route_layer(from_fn_with_state(state.clone(), paced))
+        .route_layer(from_fn_with_state(state.clone(), admit))
 }
 
 /// Health and metrics only, for processes without the api role.
@@ -112,6 +117,7 @@ fn finish(router: Router<ApiState>, state: ApiState) -> Router {
         // Each reader of a body has a limit of its own; uploads are cut off while they stream.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), by_address))
         .layer(map_response(harden))
         .layer(from_fn_with_state(state.clone(), trace_request))
         .with_state(state)
