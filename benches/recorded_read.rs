@@ -38,6 +38,7 @@ use kmrl_gateway::http::live::LiveHub;
 use kmrl_gateway::http::router::{router, unrecorded_router};
 use kmrl_gateway::http::state::{ApiState, Parts};
 use kmrl_gateway::identity::{ApiKeys, Identity, Tickets, load_pepper};
+use kmrl_gateway::limits::Limits;
 use kmrl_gateway::metrics::Metrics;
 use kmrl_gateway::notary::LogTree;
 use kmrl_gateway::ports::{BlobStore, Clock, Ids, JobQueue};
@@ -151,7 +152,10 @@ async fn state(
     blobs: Arc<dyn BlobStore>,
     dir: &support::TempDir,
 ) -> ApiState {
-    let reader = Reader::new(HashMap::new(), HashMap::new(), None);
+    // What is measured must not be stopped by a limit.
+    let unlimited = ["limits.queries", "limits.address_requests"];
+    let flags = unlimited.map(|key| (key.to_owned(), "0".to_owned()));
+    let reader = Reader::new(flags.into(), HashMap::new(), None);
     let settings = Settings::read(reader.unwrap()).unwrap();
     let client = nats::connect(engine.nats_url()).await.unwrap();
     let queue = NatsQueue::open(client, "bench", settings.jobs.ack_wait).await;
@@ -211,6 +215,9 @@ async fn state(
         everything: read,
         origins: Vec::new().into(),
         encrypted: false,
+        limits: Limits::new(pool.clone(), clock.clone(), settings.limits.into()),
+        trusted_proxies: Vec::new(),
+        patience: settings.connections.patience,
         identity: Identity::new(
             Secret::new(KEY.into()),
             None,

@@ -24,6 +24,7 @@ pub mod health;
 pub mod http;
 pub mod identity;
 pub mod jail;
+pub mod limits;
 pub mod logs;
 pub mod metrics;
 pub mod notary;

@@ -46,6 +46,18 @@ const MUST_NOT_IMPORT: &[(&str, &[&str])] = &[
     ("event_store", &["adapters", "commands", "engines", "relay"]),
     ("commands", &["adapters", "engines", "relay"]),
     ("identity", &["adapters", "commands", "engines", "relay"]),
+    (
+        "limits",
+        &[
+            "adapters",
+            "commands",
+            "engines",
+            "event_store",
+            "http",
+            "identity",
+            "relay",
+        ],
+    ),
     ("relay", &["adapters", "commands", "engines"]),
     ("notary", &["adapters", "commands", "engines", "relay"]),
     (

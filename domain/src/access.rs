@@ -80,6 +80,8 @@ pub const ACTIONS: &[&str] = &[
     "revoke_key",
     "keys",
     "live_ticket",
+    "blocked_addresses",
+    "lift_block",
     "unlisted",
 ];
 

@@ -4,8 +4,8 @@
 
 use super::Parts;
 use crate::config::{
-    ConfigError, Current, DoorSettings, HealthSettings, JudgingSettings, RetentionRule,
-    SettingFlags, Settings, UploadSettings, Values,
+    ConfigError, Current, DoorSettings, HealthSettings, JudgingSettings, LimitSettings,
+    RetentionRule, SettingFlags, Settings, UploadSettings, Values,
 };
 use crate::logs;
 use crate::metrics::{Metrics, Reload};
@@ -22,6 +22,7 @@ pub(super) struct Reloadable {
     pub(super) health: Current<HealthSettings>,
     pub(super) retention: Current<Vec<RetentionRule>>,
     pub(super) origins: Current<Vec<String>>,
+    pub(super) limits: Current<LimitSettings>,
 }
 
 impl Reloadable {
@@ -33,6 +34,7 @@ impl Reloadable {
             health: settings.health.clone().into(),
             retention: settings.erasure.retention.clone().into(),
             origins: settings.http.allowed_origins.clone().into(),
+            limits: settings.limits.clone().into(),
         }
     }
 
@@ -44,6 +46,7 @@ impl Reloadable {
         self.health.replace(settings.health);
         self.retention.replace(settings.erasure.retention);
         self.origins.replace(settings.http.allowed_origins);
+        self.limits.replace(settings.limits);
     }
 }
 

@@ -11,15 +11,16 @@ use crate::health::jail::Jail;
 use crate::health::{Health, Probed};
 use crate::http::live::LiveHub;
 use crate::http::router;
+use crate::http::server;
 use crate::http::state::{ApiState, Parts as ApiParts};
 use crate::identity::{ApiKeys, Identity, Tickets, Tokens, load_pepper};
+use crate::limits::Limits;
 use crate::metrics::Measured;
 use crate::notary::{LogTree, Notary};
 use crate::ports::{JailProbe, Scanner};
 use crate::relay::{Relay, RelaySettings};
 use crate::spool::Spool;
 use crate::work::{WorkSettings, Worker};
-use axum::Router;
 use kmrl_projections::query::ReadModel;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -121,8 +122,7 @@ fn worker_name(id: Uuid) -> String {
 /// The bound server of a process.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
-    listener: TcpListener,
-    router: Router,
+    server: server::Server,
     live: LiveHub,
     grace: Duration,
     shutdown: CancellationToken,
@@ -151,6 +151,35 @@ fn identity(parts: &Parts, key: &Secret) -> Result<Identity, AppError> {
         tokens,
         Tickets::new(parts.pool.clone(), ids),
     ))
+}
+
+fn health(
+    parts: &Parts,
+    roles: &[Role],
+    readers: Option<Arc<ExtractionChild>>,
+    door: &Door,
+) -> Health {
+    Health::new(Probed {
+        pool: parts.pool.clone(),
+        log: parts.store.log().clone(),
+        read: ReadModel::new(parts.pool.clone()),
+        blobs: Arc::clone(&parts.blobs),
+        queue: Arc::clone(&parts.queue),
+        scanner: readers.is_some().then(|| door.scanner()).flatten(),
+        jail: Jail::new(
+            readers.map(|readers| readers as Arc<dyn JailProbe>),
+            parts.settings.health.jail_every,
+        ),
+        clock: parts.clock.clone(),
+        data_dir: parts.settings.data_dir.clone(),
+        roles: roles
+            .iter()
+            .map(|r| format!("{r:?}").to_lowercase())
+            .collect(),
+        settings: parts.reloadable.health.clone(),
+        notary_every: parts.settings.notary.every,
+        metrics: Arc::clone(&parts.metrics),
+    })
 }
 
 pub(super) async fn serve(
@@ -196,33 +225,20 @@ pub(super) async fn serve(
         clock: parts.clock.clone(),
         ids: parts.ids.clone(),
         live: live.clone(),
-        health: Health::new(Probed {
-            pool: parts.pool.clone(),
-            log,
-            read,
-            blobs: Arc::clone(&parts.blobs),
-            queue: Arc::clone(&parts.queue),
-            scanner: readers.is_some().then(|| door.scanner()).flatten(),
-            jail: Jail::new(
-                readers.map(|readers| readers as Arc<dyn JailProbe>),
-                parts.settings.health.jail_every,
-            ),
-            clock: parts.clock.clone(),
-            data_dir: parts.settings.data_dir.clone(),
-            roles: roles
-                .iter()
-                .map(|r| format!("{r:?}").to_lowercase())
-                .collect(),
-            settings: parts.reloadable.health.clone(),
-            notary_every: parts.settings.notary.every,
-            metrics: Arc::clone(&parts.metrics),
-        }),
+        health: health(parts, roles, readers, &door),
         metrics: Arc::clone(&parts.metrics),
         pool: parts.pool.clone(),
         traces: parts.traces.clone(),
         identity: identity(parts, key)?,
         origins: parts.reloadable.origins.clone(),
         encrypted: parts.settings.http.is_encrypted(),
+        limits: Limits::new(
+            parts.pool.clone(),
+            parts.clock.clone(),
+            parts.reloadable.limits.clone(),
+        ),
+        trusted_proxies: parts.settings.connections.trusted_proxies.clone(),
+        patience: parts.settings.connections.patience,
         upload: parts.reloadable.upload.clone(),
         door,
         min_position_wait: parts.settings.http.min_position_wait,
@@ -238,10 +254,11 @@ pub(super) async fn serve(
     let address = listener
         .local_addr()
         .map_err(start("reading the HTTP address"))?;
+    let bounds = parts.settings.connections.clone();
     Ok(Server {
         address,
-        listener,
-        router,
+        server: server::Server::new(listener, router, bounds, Arc::clone(&parts.metrics))
+            .with_tls(parts.tls.clone()),
         live,
         grace: parts.settings.http.shutdown_grace,
         shutdown,
@@ -251,12 +268,7 @@ pub(super) async fn serve(
 impl Server {
     /// Serves until shutdown, then lets requests finish within the grace.
     pub(super) async fn run(self) {
-        let stopping = self.shutdown.clone();
-        let service = self
-            .router
-            .into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum::serve(self.listener, service)
-            .with_graceful_shutdown(async move { stopping.cancelled().await });
+        let server = self.server.run(self.shutdown.clone());
         let live = self.live;
         let (shutdown, grace) = (self.shutdown, self.grace);
         let bound = async move {
@@ -268,11 +280,7 @@ impl Server {
             tokio::time::sleep_until(far).await;
         };
         tokio::select! {
-            ended = server => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "the HTTP server failed");
-                }
-            }
+            () = server => {}
             () = bound => tracing::warn!("requests still open after the grace were cut off"),
         }
     }

@@ -1,14 +1,11 @@
 //! `keys`: issues, lists, rotates and revokes API keys of a running gateway.
 
+use super::asking::Asking;
 use super::config::print;
 use super::{CliError, ServerAddress};
-use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use std::time::Duration;
 
-/// Longest that an answer may take: a revocation waits until every process knows it.
-const LIMIT: Duration = Duration::from_secs(30);
 /// Most keys a page.
 const PAGE: usize = 500;
 
@@ -77,12 +74,12 @@ pub(super) async fn run(args: KeysArgs, server: &ServerAddress) -> Result<ExitCo
     let asking = Asking::new(server)?;
     match args.command {
         Command::Issue(args) => {
-            let answer = asking.post("", &args.body()).await?;
+            let answer = asking.post("/api/v1/keys", &args.body()).await?;
             shown(&answer);
         }
-        Command::List { json } => asking.list(json).await?,
+        Command::List { json } => list(&asking, json).await?,
         Command::Rotate { id, overlap } => {
-            let path = format!("/{}/rotate", id_of(&id));
+            let path = format!("/api/v1/keys/{}/rotate", id_of(&id));
             shown(
                 &asking
                     .post(&path, &json!({ "overlap_seconds": overlap }))
@@ -90,7 +87,7 @@ pub(super) async fn run(args: KeysArgs, server: &ServerAddress) -> Result<ExitCo
             );
         }
         Command::Revoke { id, reason } => {
-            let path = format!("/{}/revoke", id_of(&id));
+            let path = format!("/api/v1/keys/{}/revoke", id_of(&id));
             asking.post(&path, &json!({ "reason": reason })).await?;
             print("revoked");
         }
@@ -128,57 +125,24 @@ fn shown(answer: &Value) {
     );
 }
 
-struct Asking<'a> {
-    client: Client,
-    server: &'a ServerAddress,
-}
-
-impl<'a> Asking<'a> {
-    fn new(server: &'a ServerAddress) -> Result<Self, CliError> {
-        let client = server.trust.http().timeout(LIMIT).build();
-        let client = client.map_err(|e| CliError::failed("preparing the request", e))?;
-        Ok(Self { client, server })
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
-        let url = format!("{}/api/v1/keys{path}", self.server.base_url);
-        self.ask(self.client.post(url).json(body)).await
-    }
-
-    async fn list(&self, as_json: bool) -> Result<(), CliError> {
-        let mut before = None;
-        loop {
-            let mut url = format!("{}/api/v1/keys?limit={PAGE}", self.server.base_url);
-            if let Some(position) = before {
-                url.push_str(&format!("&before={position}"));
-            }
-            let page = self.ask(self.client.get(url)).await?;
-            for key in page["keys"].as_array().into_iter().flatten() {
-                match as_json {
-                    true => print(&key.to_string()),
-                    false => print(&line(key)),
-                }
-            }
-            before = page["next_before"].as_i64();
-            if before.is_none() {
-                return Ok(());
+async fn list(asking: &Asking<'_>, as_json: bool) -> Result<(), CliError> {
+    let mut before = None;
+    loop {
+        let mut path = format!("/api/v1/keys?limit={PAGE}");
+        if let Some(position) = before {
+            path.push_str(&format!("&before={position}"));
+        }
+        let page = asking.get(&path).await?;
+        for key in page["keys"].as_array().into_iter().flatten() {
+            match as_json {
+                true => print(&key.to_string()),
+                false => print(&line(key)),
             }
         }
-    }
-
-    async fn ask(&self, request: RequestBuilder) -> Result<Value, CliError> {
-        let request = request.header("x-api-key", self.server.api_key.reveal());
-        let failed = |e| CliError::failed("asking the gateway", e);
-        let answer = request.send().await.map_err(failed)?;
-        let status = answer.status();
-        let body: Value = answer.json().await.map_err(failed)?;
-        if status.is_success() {
-            return Ok(body);
+        before = page["next_before"].as_i64();
+        if before.is_none() {
+            return Ok(());
         }
-        let why = body["detail"].as_str().or(body["title"].as_str());
-        Err(CliError::Message(
-            why.unwrap_or("the gateway refused").to_owned(),
-        ))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The command line: one subcommand a file. Parses, calls, prints; decides nothing else.
 
+mod asking;
 mod audit;
+mod blocked;
 mod check;
 mod config;
 mod dead_letters;
@@ -57,6 +59,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Issue, list, rotate and revoke API keys of a running gateway.
     Keys(keys::KeysArgs),
+    /// Addresses that a running gateway refuses for a while.
+    Blocked(blocked::BlockedArgs),
     /// Show or check the settings.
     Config(config::ConfigArgs),
     /// Print the OpenAPI document.
@@ -188,6 +192,7 @@ async fn dispatch(
         Command::DeadLetters(args) => dead_letters::run(args, settings).await,
         Command::Audit(args) => audit::run(args, settings).await,
         Command::Keys(args) => keys::run(args, &ServerAddress::find(&settings)?).await,
+        Command::Blocked(args) => blocked::run(args, &ServerAddress::find(&settings)?).await,
         Command::Health => health::run(&settings).await,
         // Handled before the settings were read.
         Command::Config(_)

@@ -8,6 +8,7 @@ mod flags;
 mod helpers;
 mod identity;
 mod judging;
+mod limits;
 mod reader;
 mod recognition;
 mod retention;
@@ -24,6 +25,7 @@ pub use flags::SettingFlags;
 pub use helpers::HelperSettings;
 pub use identity::{IdentitySettings, TokenSettings};
 pub use judging::JudgingSettings;
+pub use limits::{ConnectionSettings, Exceptions, LimitSettings, Rates};
 pub use reader::{ConfigError, Origin, Reader, Values};
 pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
@@ -76,6 +78,10 @@ pub struct Settings {
     pub http: HttpSettings,
     /// How commands reach a running gateway.
     pub client: ClientSettings,
+    /// Its connections.
+    pub connections: ConnectionSettings,
+    /// What clients may take.
+    pub limits: LimitSettings,
     /// What health calls too much.
     pub health: HealthSettings,
     /// Where traces are sent.
@@ -116,6 +122,8 @@ impl Settings {
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
             client: transport::client(&mut r),
+            connections: limits::connections(&mut r),
+            limits: limits::limits(&mut r),
             health: watching::health(&mut r),
             traces: watching::traces(&mut r),
             erasure: sections::erasure(&mut r),

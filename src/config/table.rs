@@ -560,6 +560,142 @@ pub const SETTINGS: &[Setting] = &[
         "PEM file with certificates that these commands trust beside the system's.",
     ),
     plain(
+        "http.connections",
+        "KMRL_HTTP_CONNECTIONS",
+        "4096",
+        "Most connections at once, of each process; further ones are answered 503 and closed.",
+    ),
+    plain(
+        "http.connections_of_an_address",
+        "KMRL_HTTP_CONNECTIONS_OF_AN_ADDRESS",
+        "512",
+        "Most connections at once of one address, trusted proxies excepted.",
+    ),
+    plain(
+        "http.patience",
+        "KMRL_HTTP_PATIENCE",
+        "60",
+        "Seconds that a client may take to send a request's head, and to go on reading an answer; a body has as long to begin, and then has to come with 1 KiB a second on the average.",
+    ),
+    plain(
+        "http.trusted_proxies",
+        "KMRL_HTTP_TRUSTED_PROXIES",
+        "",
+        "Addresses and networks, separated by commas, of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8,::1`. Absent: nobody's; a client's address is the other end of its connection.",
+    ),
+    plain(
+        "limits.uploads",
+        "KMRL_LIMITS_UPLOADS",
+        "600",
+        "Uploads a minute of one key or user, over all processes. Here and in the rates below 0 is no limit.",
+    )
+    .reloadable(),
+    plain(
+        "limits.queries",
+        "KMRL_LIMITS_QUERIES",
+        "3000",
+        "Reading requests a minute of one key or user, over all processes.",
+    )
+    .reloadable(),
+    plain(
+        "limits.commands",
+        "KMRL_LIMITS_COMMANDS",
+        "600",
+        "Changing requests other than uploads a minute of one key or user, over all processes.",
+    )
+    .reloadable(),
+    plain(
+        "limits.health",
+        "KMRL_LIMITS_HEALTH",
+        "6000",
+        "Requests for detailed health and metrics a minute of one key or user, of each process.",
+    )
+    .reloadable(),
+    plain(
+        "limits.source_uploads",
+        "KMRL_LIMITS_SOURCE_UPLOADS",
+        "6000",
+        "Uploads of one source a minute, whoever sends them, over all processes.",
+    )
+    .reloadable(),
+    plain(
+        "limits.address_requests",
+        "KMRL_LIMITS_ADDRESS_REQUESTS",
+        "12000",
+        "Requests a minute of one address (of IPv6 one /64), of each process, before it is looked at whose they are.",
+    )
+    .reloadable(),
+    plain(
+        "limits.exceptions",
+        "KMRL_LIMITS_EXCEPTIONS",
+        "",
+        "Whose rates differ: `actor=key:maximo,uploads=6000,queries=0;source=gmail,uploads=1200`. In TOML a list, `[[limits.exceptions]]` with `actor` (`key:NAME` or `user:SUBJECT`) or `source`, and `uploads`, `queries`, `commands`, `health`.",
+    )
+    .reloadable(),
+    plain(
+        "limits.uploads_at_once",
+        "KMRL_LIMITS_UPLOADS_AT_ONCE",
+        "64",
+        "Most uploads at once, of each process.",
+    )
+    .reloadable(),
+    plain(
+        "limits.uploads_at_once_of_one",
+        "KMRL_LIMITS_UPLOADS_AT_ONCE_OF_ONE",
+        "16",
+        "Most uploads at once of one key or user, of each process.",
+    )
+    .reloadable(),
+    plain(
+        "limits.live",
+        "KMRL_LIMITS_LIVE",
+        "2000",
+        "Most live connections (WebSocket and server-sent events), of each process.",
+    )
+    .reloadable(),
+    plain(
+        "limits.live_of_one",
+        "KMRL_LIMITS_LIVE_OF_ONE",
+        "200",
+        "Most live connections of one key or user, of each process.",
+    )
+    .reloadable(),
+    plain(
+        "limits.waiting",
+        "KMRL_LIMITS_WAITING",
+        "50000",
+        "Documents that may wait for a worker before uploads are answered 503; 0: any number.",
+    )
+    .reloadable(),
+    plain(
+        "limits.failures",
+        "KMRL_LIMITS_FAILURES",
+        "20",
+        "Credentials that are not good, of one address (of IPv6 one /64) over all processes, after which the address is blocked; 0: never.",
+    )
+    .reloadable(),
+    plain(
+        "limits.failures_within",
+        "KMRL_LIMITS_FAILURES_WITHIN",
+        "300",
+        "Seconds after which a failure is forgotten when no other followed.",
+    )
+    .reloadable(),
+    plain(
+        "limits.block",
+        "KMRL_LIMITS_BLOCK",
+        "900",
+        "Seconds that an address is blocked.",
+    )
+    .reloadable(),
+    plain(
+        "limits.never_blocked",
+        "KMRL_LIMITS_NEVER_BLOCKED",
+        "127.0.0.0/8,::1",
+        "Addresses and networks, separated by commas, that are never blocked.",
+    )
+    .reloadable(),
+    plain(
         "health.lag",
         "KMRL_HEALTH_LAG",
         "60",

@@ -134,6 +134,10 @@ pub(super) async fn audited(
         return next.run(request).await;
     };
     let response = next.run(request).await;
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        // It was not looked at. A flood that a limit stops must not flood the log, which is kept for ever.
+        return response;
+    }
     let records = asked.records(&response, state.clock.now());
     if response.status().is_server_error() {
         // Nothing is shown: the client need not wait for a database that may be away.
@@ -266,7 +270,7 @@ pub(super) fn record(
         request_id: Some(context.request_id.clone()),
         correlation_id: Some(context.correlation_id.clone()),
         traceparent: Some(context.traceparent.clone()),
-        address: context.address.clone(),
+        address: context.address.map(|a| a.to_string()),
         user_agent: context.user_agent.clone(),
         ..AccessRecord::new(action, outcome, actor, at)
     }

@@ -5,19 +5,24 @@
 //! `rules`; what is seen of a document that a path names is asked of the policy here, for
 //! all such paths at once.
 
+use super::context::RequestContext;
+use super::limited::{by_principal, refuse};
 use super::problem::{Problem, ProblemType};
-use super::rules;
+use super::rules::{self, Rule};
 use super::state::ApiState;
 pub use crate::identity::Principal;
 use crate::identity::Unproved;
+use crate::limits::Class;
 use axum::RequestExt;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use kmrl_domain::authority::{Permission, Target, Visibility};
+use std::net::IpAddr;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Paths of documents, where `{id}` is one.
@@ -30,47 +35,86 @@ const LIVE: [&str; 4] = [
     "/api/v1/events/stream",
 ];
 const TICKET: &str = "ticket";
+/// How long counting a failure may take.
+const LONGEST_COUNTING: Duration = Duration::from_secs(1);
 
 /// Lets a request pass when its credential is good and the policy allows it, and remembers who
 /// asked.
-pub async fn admit(
-    State(state): State<ApiState>,
+pub async fn admit(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+    let principal = match prove(&state, &mut request).await {
+        Ok(principal) => principal,
+        Err(problem) => return refuse(problem, request).await,
+    };
+    let class = rules::of(request.method(), route(&request)).map_or(Class::Queries, Rule::class);
+    let mut response = match by_principal(&state, &principal, class).await {
+        Ok(granted) => {
+            let mut response = go_on(&state, &principal, request, next).await;
+            granted.tell(&mut response);
+            response
+        }
+        Err(problem) => refuse(problem, request).await,
+    };
+    // For the record of the access, which is made outside of this.
+    response.extensions_mut().insert(principal);
+    response
+}
+
+async fn go_on(
+    state: &ApiState,
+    principal: &Principal,
     mut request: Request,
     next: Next,
-) -> Result<Response, Problem> {
-    let principal = prove(&state, &mut request).await?;
-    let mut response = match allowed(&state, &principal, &mut request).await {
+) -> Response {
+    match allowed(state, principal, &mut request).await {
         Ok(()) => {
             request.extensions_mut().insert(principal.clone());
             next.run(request).await
         }
-        Err(problem) => problem.into_response(),
-    };
-    // For the record of the access, which is made outside of this.
-    response.extensions_mut().insert(principal);
-    Ok(response)
+        Err(problem) => refuse(problem, request).await,
+    }
 }
 
 async fn prove(state: &ApiState, request: &mut Request) -> Result<Principal, Problem> {
-    let proved = match (given(request.headers()), route(request)) {
-        (Some(credential), _) => state.identity.prove(credential).await,
-        (None, route) if LIVE.contains(&route) => match take_ticket(request) {
-            Some(ticket) => state.identity.redeem(&ticket).await,
-            None => Err(Unproved::NotGood),
-        },
-        (None, _) => Err(Unproved::NotGood),
+    let credential = given(request.headers()).map(str::to_owned);
+    let ticket = match (&credential, LIVE.contains(&route(request))) {
+        (None, true) => take_ticket(request),
+        _ => None,
     };
-    proved.map_err(|unproved| match unproved {
-        Unproved::NotGood => Problem::new(ProblemType::Unauthorized)
-            .detail("send a key in X-API-Key, or a key or token as Authorization: Bearer"),
-        Unproved::Unavailable(source) => {
+    let proved = match (&credential, &ticket) {
+        (Some(credential), _) => state.identity.prove(credential).await,
+        (None, Some(ticket)) => state.identity.redeem(ticket).await,
+        (None, None) => Err(Unproved::NotGood),
+    };
+    match proved {
+        Ok(principal) => Ok(principal),
+        Err(Unproved::NotGood) => {
+            if credential.is_some() || ticket.is_some() {
+                let context = request.extensions().get::<RequestContext>();
+                if let Some(address) = context.and_then(|context| context.address) {
+                    tried(state, address).await;
+                }
+            }
+            Err(Problem::new(ProblemType::Unauthorized)
+                .detail("send a key in X-API-Key, or a key or token as Authorization: Bearer"))
+        }
+        Err(Unproved::Unavailable(source)) => {
             tracing::warn!(
                 error = &*source as &dyn std::error::Error,
                 "a credential cannot be checked"
             );
-            Problem::new(ProblemType::Unavailable)
+            Err(Problem::new(ProblemType::Unavailable))
         }
-    })
+    }
+}
+
+/// Remembers that a credential from an address was not good. A client is not kept waiting for that.
+async fn tried(state: &ApiState, address: IpAddr) {
+    let counting = state.limits.blocks().failed(address);
+    match tokio::time::timeout(LONGEST_COUNTING, counting).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "a failure was not counted"),
+        Err(_) => tracing::warn!("a failure was not counted: the database does not answer"),
+    }
 }
 
 fn route(request: &Request) -> &str {

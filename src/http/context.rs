@@ -6,6 +6,7 @@ use super::auth::Principal;
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::event_store::CommandMetadata;
+use crate::limits::address::client;
 use crate::traces::Kind;
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::USER_AGENT;
@@ -15,7 +16,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use kmrl_domain::access::{LONGEST_VALUE, bounded};
 use kmrl_domain::private::hex;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tracing::Instrument;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,8 +32,9 @@ pub struct RequestContext {
     pub traceparent: String,
     /// What caused the request, when the client said so.
     pub parent: Option<String>,
-    /// Address of the other end of the connection. What `X-Forwarded-For` says is anybody's word.
-    pub address: Option<String>,
+    /// The client's, as far as the connection and trusted proxies tell; others' `X-Forwarded-For` is anybody's
+    /// word.
+    pub address: Option<IpAddr>,
     /// What the client calls itself; bounded and without control characters.
     pub user_agent: Option<String>,
 }
@@ -56,7 +58,11 @@ impl RequestContext {
             traceparent: format!("00-{trace_id}-{span}-01"),
             parent,
             correlation_id: word("x-correlation-id").unwrap_or(trace_id),
-            address: peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string()),
+            address: peer.map(|ConnectInfo(peer)| {
+                let forwarded = headers.get_all("x-forwarded-for").iter();
+                let readable = forwarded.map(|value| value.to_str().unwrap_or_default());
+                client(peer.ip(), readable, &state.trusted_proxies)
+            }),
             user_agent: headers
                 .get(USER_AGENT)
                 .map(|v| bounded(&String::from_utf8_lossy(v.as_bytes()), LONGEST_VALUE)),
@@ -161,7 +167,7 @@ impl Caller {
             correlation_id: self.context.correlation_id.clone(),
             causation_id: None,
             traceparent: Some(self.context.traceparent.clone()),
-            address: self.context.address.clone(),
+            address: self.context.address.map(|a| a.to_string()),
             user_agent: self.context.user_agent.clone(),
         }
     }

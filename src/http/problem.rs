@@ -141,6 +141,12 @@ problems! {
     StorageUnavailable = 503 "storage-unavailable" "The object store does not answer";
     StorageFull = 507 "storage-full" "The object store is full";
     NotRecorded = 503 "not-recorded" "The access could not be recorded, so it is not answered";
+    RateLimited = 429 "rate-limited" "Too many requests in too short a time";
+    TooManyAtOnce = 429 "too-many-at-once" "Whoever asks has too many of these open at once";
+    AddressBlocked = 429 "address-blocked" "The address is blocked for a while";
+    BlockNotFound = 404 "block-not-found" "The address is not blocked";
+    BodyTooSlow = 408 "body-too-slow" "The body came too slowly";
+    QueueFull = 503 "queue-full" "Too many documents wait for a worker";
     Overloaded = 503 "overloaded" "Too many requests wait";
     Unavailable = 503 "unavailable" "A part of the gateway does not answer";
     Internal = 500 "internal" "The gateway has a defect";

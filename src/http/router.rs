@@ -4,12 +4,14 @@ use super::audited::audited;
 use super::auth::admit;
 use super::context::trace_request;
 use super::cors;
+use super::limited::by_address;
+use super::paced::paced;
 use super::problem::{Problem, ProblemType};
 use super::security_headers;
 use super::state::ApiState;
 use super::{
-    asyncapi, audit, commands, dead_letters, documents, erasures, events, health, keys, live, log,
-    metrics, openapi, search, status, websocket_info, websocket_ticket,
+    asyncapi, audit, blocked_addresses, commands, dead_letters, documents, erasures, events,
+    health, keys, live, log, metrics, openapi, search, status, websocket_info, websocket_ticket,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
@@ -43,6 +45,7 @@ fn split() -> (Split, OpenApi, OpenApi) {
         .merge(log::routes())
         .merge(health::routes())
         .merge(keys::routes())
+        .merge(blocked_addresses::routes())
         .routes(routes!(search::search))
         .routes(routes!(commands::commands))
         .routes(routes!(events::events))
@@ -83,6 +86,8 @@ pub fn router(state: ApiState) -> Router {
     let guarded = guarded.route_layer(from_fn_with_state(state.clone(), audited));
     // Nobody else is asked what they think of the document: it is not theirs to see.
     let config = Config::from("/openapi.json").validator_url("none");
+    // The other layout has a style within its logo, which the policy of the page forbids.
+    let config = config.use_base_layout();
     let docs = SwaggerUi::new("/docs").config(config);
     finish(open.merge(guarded).merge(docs), state)
 }
@@ -96,7 +101,9 @@ pub fn unrecorded_router(state: ApiState) -> Router {
 
 fn guarded(state: &ApiState) -> Router<ApiState> {
     let (Split { guarded, .. }, ..) = split();
-    guarded.route_layer(from_fn_with_state(state.clone(), admit))
+    guarded
+        .route_layer(from_fn_with_state(state.clone(), paced))
+        .route_layer(from_fn_with_state(state.clone(), admit))
 }
 
 /// Health and metrics only, for processes without the api role.
@@ -117,6 +124,7 @@ fn finish(router: Router<ApiState>, state: ApiState) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), cors::preflight))
+        .layer(from_fn_with_state(state.clone(), by_address))
         .layer(from_fn_with_state(state.clone(), trace_request))
         .layer(from_fn_with_state(state.clone(), cors::allow))
         .layer(from_fn_with_state(state.clone(), security_headers::add))

@@ -3,6 +3,7 @@
 //! A test compares the table with the OpenAPI document: a route cannot be added without a line. One
 //! that is missing all the same is recorded as `unlisted`, and nobody may use it.
 
+use crate::limits::Class;
 use axum::http::Method;
 use kmrl_domain::authority::Permission::{
     self, Audit, Change, ManageKeys, Operate, Read, Upload, Watch,
@@ -40,6 +41,18 @@ const fn unrecorded(route: &'static str, needs: Permission) -> Rule {
         route,
         action: None,
         needs,
+    }
+}
+
+impl Rule {
+    /// Which rate it is counted against.
+    pub(super) fn class(&self) -> Class {
+        match (self.needs, self.method) {
+            (Upload, _) => Class::Uploads,
+            (_, "GET") if self.action.is_none() => Class::Health,
+            (_, "GET") | (Read, _) => Class::Queries,
+            _ => Class::Commands,
+        }
     }
 }
 
@@ -182,6 +195,18 @@ pub(super) const RULES: &[Rule] = &[
         "/api/v1/keys/{key_id}/revoke",
         "revoke_key",
         ManageKeys,
+    ),
+    rule(
+        "GET",
+        "/api/v1/blocked-addresses",
+        "blocked_addresses",
+        Watch,
+    ),
+    rule(
+        "DELETE",
+        "/api/v1/blocked-addresses/{address}",
+        "lift_block",
+        Operate,
     ),
     unrecorded("/health/detailed", Watch),
     unrecorded("/metrics", Watch),

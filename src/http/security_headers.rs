@@ -25,7 +25,7 @@ const NOTHING: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=
      display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), \
      idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), payment=(), \
      picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), \
-     web-share=(), xr-spatial-tracking=()";
+     xr-spatial-tracking=()";
 /// Two years. Other hosts of the domain are not ours to speak for.
 const ALWAYS_TLS: &str = "max-age=63072000";
 

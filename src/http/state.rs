@@ -10,6 +10,7 @@ use crate::event_store::EventLog;
 use crate::evidence::Evidence;
 use crate::health::Health;
 use crate::identity::Identity;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::notary::LogTree;
 use crate::ports::{BlobStore, Clock, Ids};
@@ -17,6 +18,7 @@ use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
 use crate::traces::Traces;
+use ipnet::IpNet;
 use kmrl_projections::query::ReadModel;
 use sqlx::PgPool;
 use std::ops::Deref;
@@ -68,6 +70,12 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Who is asking.
     pub identity: Identity,
+    /// How much clients may take.
+    pub limits: Limits,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long a body may stand still.
+    pub patience: Duration,
     /// Traces.
     pub traces: Traces,
     /// Connections to PostgreSQL, to tell how many are in use.

@@ -73,6 +73,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("get", "/api/v1/log/entries", "aA"),
     ("get", "/api/v1/dead-letters", "A"),
     ("post", "/api/v1/dead-letters/{id}/replay", "A"),
+    ("get", "/api/v1/blocked-addresses", "A"),
+    ("delete", "/api/v1/blocked-addresses/{address}", "A"),
     ("get", "/api/v1/keys", "A"),
     ("post", "/api/v1/keys", "A"),
     ("post", "/api/v1/keys/{key_id}/rotate", "A"),

@@ -5,6 +5,7 @@ use super::super::audited::Deeds;
 use super::super::context::Caller;
 use super::super::etag::etag;
 use super::super::idempotency;
+use super::super::limited;
 use super::super::min_position;
 use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::state::ApiState;
@@ -100,6 +101,7 @@ pub(super) async fn upload(
                 let problem = Problem::new(ProblemType::SourceNotAllowed);
                 return refuse(&state, &caller, problem, Vec::new(), seen).await;
             }
+            limited::by_source(&state, &form.source).await?;
             let admitted = match door::pass(&state, &form).await {
                 Ok(admitted) => admitted,
                 Err(Stopped::Failed(problem)) => {

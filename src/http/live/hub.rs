@@ -8,6 +8,7 @@ use super::ring::Ring;
 use super::tail::Tail;
 use crate::config::LiveSettings;
 use crate::event_store::EventLog;
+use crate::limits;
 use crate::ports::Clock;
 use crate::signals::Signals;
 use kmrl_projections::query::ReadModel;
@@ -127,10 +128,11 @@ impl LiveHub {
 
     /// Counts a connection until the place is dropped.
     #[must_use]
-    pub(super) fn enter(&self, path: Path) -> Place {
+    pub(super) fn enter(&self, path: Path, share: limits::Place<String>) -> Place {
         let place = Place {
             hub: self.clone(),
             path,
+            _share: share,
         };
         place.count().fetch_add(1, Ordering::Relaxed);
         place
@@ -165,6 +167,8 @@ impl LiveHub {
 pub(super) struct Place {
     hub: LiveHub,
     path: Path,
+    /// Of what its client may have open.
+    _share: limits::Place<String>,
 }
 
 impl Place {

@@ -2,6 +2,7 @@
 
 use super::super::audited::Touched;
 use super::super::context::Caller;
+use super::super::limited;
 use super::super::position;
 use super::super::problem::{Problem, ProblemType};
 use super::super::state::ApiState;
@@ -38,6 +39,7 @@ pub(super) async fn open(
     caller: Caller,
     query: Query,
 ) -> Result<Opened, Problem> {
+    let share = limited::live(state, &caller.principal)?;
     let hub = state.live.clone();
     let head = hub.log().head().await;
     let head = head.map_err(|error| unavailable(&error))?;
@@ -48,7 +50,7 @@ pub(super) async fn open(
         shown_at: Some(feed.cursor()),
         ..Touched::default()
     };
-    let place = hub.enter(path);
+    let place = hub.enter(path, share);
     let filter = Filter::new(query, caller.principal.authority.visibility());
     let witness = Witness::new(state.access.clone(), caller);
     let identity = state.identity.clone();

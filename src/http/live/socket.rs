@@ -9,6 +9,7 @@ use super::hub::LiveHub;
 use super::protocol::{self, ClientFault, LARGEST_MESSAGE, Request, Told};
 use super::subscription::{Ended, Subscription};
 use super::update::LiveEvent;
+use crate::limits::{Meters, Quota};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures::{SinkExt, StreamExt};
 use kmrl_projections::query::ReadModel;
@@ -19,6 +20,8 @@ use tokio_tungstenite::tungstenite;
 
 /// A client that takes nothing for this long is closed; it can resume by `?after=`.
 const LONGEST_WRITE: Duration = Duration::from_mins(1);
+/// Messages and pings that a client may send: several questions for each document that it may subscribe to.
+const MOST_MESSAGES: Quota = Quota::a_minute(3_000);
 /// For the closing handshake.
 const LONGEST_CLOSE: Duration = Duration::from_secs(2);
 /// Pings without any sign of life after which a client is closed.
@@ -37,6 +40,7 @@ const SLOW: End = End::Close(close_code::AGAIN, "too slow: resume by ?after=");
 const SILENT: End = End::Close(close_code::POLICY, "two pings were not answered");
 const TOO_BIG: End = End::Close(close_code::SIZE, "a message may have 16 KiB");
 const BINARY: End = End::Close(close_code::UNSUPPORTED, "messages are JSON text");
+const TALKATIVE: End = End::Close(close_code::POLICY, "3,000 messages a minute are allowed");
 const ENDED: End = End::Close(close_code::POLICY, "the credential is not good any more");
 const FAILED: End = End::Close(
     close_code::ERROR,
@@ -60,6 +64,7 @@ pub(super) struct Connection {
     heartbeat: Interval,
     look_again: Interval,
     unanswered: u32,
+    heard: Meters<()>,
     /// When a checkpoint is due if nothing is written before.
     silent_at: Instant,
 }
@@ -73,6 +78,7 @@ impl Connection {
         look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             look_again,
+            heard: Meters::of(1),
             silent_at: Instant::now() + hub.settings().checkpoint,
             hub,
             subscription,
@@ -158,6 +164,7 @@ impl Connection {
 
     async fn hear(&mut self, said: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         let message = said.ok_or(End::Gone)?.map_err(broken)?;
+        self.heard.spend((), MOST_MESSAGES).map_err(|_| TALKATIVE)?;
         self.unanswered = 0;
         match message {
             Message::Text(text) if text.len() > LARGEST_MESSAGE => Err(TOO_BIG),
