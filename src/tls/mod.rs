@@ -73,3 +73,34 @@ pub fn check(settings: &TlsSettings) -> Result<(), PairError> {
 pub(crate) fn provider() -> Arc<tokio_rustls::rustls::crypto::CryptoProvider> {
     Arc::new(tokio_rustls::rustls::crypto::ring::default_provider())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_shakes_no_hands_is_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let settings = TlsSettings {
+            certificate_file: folder.path().join("chain.pem"),
+            key_file: folder.path().join("key.pem"),
+            look_every: Duration::from_secs(1),
+        };
+        let certificate = parameters.self_signed(&key).unwrap().pem();
+        std::fs::write(&settings.certificate_file, certificate).unwrap();
+        std::fs::write(&settings.key_file, key.serialize_pem()).unwrap();
+        let tls = Tls::load(settings).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _silent = TcpStream::connect(address).await.unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        let begun = Instant::now();
+        let error = tls.accept(socket).await.err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begun.elapsed(), HANDSHAKE_LIMIT);
+    }
+}

@@ -37,6 +37,7 @@ mod sse;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod tokens;
 mod traces;
 mod way;
