@@ -14,6 +14,9 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// Mode bit of files that every user of the machine can read.
 const READ_BY_ALL: u32 = 0o004;
 
+/// Where container runtimes put secrets: whoever is in such a container is the one user they are for.
+const OF_CONTAINERS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
+
 /// What the files of the environment hold.
 #[derive(Default)]
 pub(super) struct SecretFiles {
@@ -68,7 +71,7 @@ impl SecretFiles {
         }
         match read(path) {
             Ok((text, mode)) => {
-                if mode & READ_BY_ALL != 0 {
+                if is_open(path, mode) {
                     self.warnings.push(format!(
                         "{key}: every user of this machine can read the file {shown} of {named} (mode {:04o})",
                         mode & 0o7777
@@ -81,6 +84,11 @@ impl SecretFiles {
                 .push(format!("  {key} ({named}): the file {shown} {why}")),
         }
     }
+}
+
+fn is_open(path: &Path, mode: u32) -> bool {
+    let of_container = OF_CONTAINERS.iter().any(|folder| path.starts_with(folder));
+    mode & READ_BY_ALL != 0 && !of_container
 }
 
 /// The text without the newline that editors put at its end, and the mode.
@@ -223,5 +231,8 @@ mod tests {
         };
         assert!(warning.contains("KMRL_API_KEY_FILE") && warning.contains("0644"));
         assert!(!warning.contains(SECRET));
+        // All that Docker hands out is readable within its container.
+        assert!(!is_open(Path::new("/run/secrets/api_key"), 0o444));
+        assert!(is_open(Path::new("/run/secrets-of-all/api_key"), 0o444));
     }
 }
