@@ -11,7 +11,7 @@ pub(super) async fn run(settings: &Settings) -> Result<ExitCode, CliError> {
     // On this machine a certificate proves nothing that matters here, while one that was replaced by a
     // broken one, and is served no more from its file, must not make the gateway look unwell.
     let trust = match settings.client.server {
-        Some(_) => Trust::of(settings, false)?,
+        Some(_) => Trust::of(settings, None)?,
         None => Trust::anybody()?,
     };
     let asking = |e| CliError::failed(format!("asking {url}"), e);

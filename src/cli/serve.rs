@@ -118,6 +118,7 @@ fn announce(
             nats_url: backends.nats_url.clone(),
             gateway_pid: std::process::id(),
             http: Some(base.clone()),
+            certificate_file: settings.http.tls.clone().map(|tls| tls.certificate_file),
         },
     );
     if let Err(error) = written {

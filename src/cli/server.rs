@@ -4,6 +4,7 @@ use super::CliError;
 use super::trust::Trust;
 use crate::config::{Secret, Settings};
 use crate::{admin_key, engines};
+use std::path::PathBuf;
 
 /// Address and key of a running gateway.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ impl ServerAddress {
         if let Some(server) = &settings.client.server {
             return server.clone();
         }
-        let running = engines::read_connection(&settings.data_dir).ok().flatten();
+        let running = running(settings);
         let scheme = match settings.http.tls {
             Some(_) => "https",
             None => "http",
@@ -63,7 +64,22 @@ impl ServerAddress {
         Ok(Self {
             base_url,
             api_key,
-            trust: Trust::of(settings, !is_elsewhere)?,
+            trust: Trust::of(settings, own_certificate(settings).as_deref())?,
         })
     }
+}
+
+fn running(settings: &Settings) -> Option<engines::Connection> {
+    engines::read_connection(&settings.data_dir).ok().flatten()
+}
+
+/// The file with the certificate of a gateway on this machine.
+fn own_certificate(settings: &Settings) -> Option<PathBuf> {
+    if settings.client.server.is_some() {
+        return None;
+    }
+    let of_settings = settings.http.tls.as_ref();
+    running(settings)
+        .and_then(|running| running.certificate_file)
+        .or_else(|| of_settings.map(|tls| tls.certificate_file.clone()))
 }

@@ -2,7 +2,7 @@
 //! gateway's own machine the certificate that it serves itself.
 //!
 //! A gateway is reached on its own machine by an address that its certificate does not name. It is known
-//! there by the certificate itself, which is in its settings.
+//! there by the certificate itself, whose file its settings or its data folder name.
 
 use super::CliError;
 use crate::config::Settings;
@@ -27,14 +27,14 @@ use tokio_rustls::rustls::{
 pub struct Trust(Arc<ClientConfig>);
 
 impl Trust {
-    /// Of a gateway elsewhere, or with `own` of one on this machine.
+    /// Of the gateway that serves the certificate in a file, and of whoever is vouched for.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub(super) fn of(settings: &Settings, own: bool) -> Result<Self, CliError> {
+    pub(super) fn of(settings: &Settings, own: Option<&Path>) -> Result<Self, CliError> {
         let mut known = Vec::new();
-        if let (true, Some(tls)) = (own, &settings.http.tls) {
-            known.extend(certificates(&tls.certificate_file)?.into_iter().take(1));
+        if let Some(path) = own {
+            known.extend(certificates(path)?.into_iter().take(1));
         }
         let mut roots = RootCertStore::empty();
         // What the system has and cannot be used is as if it were not there.
@@ -68,7 +68,6 @@ impl Trust {
     }
 
     /// An HTTP client that takes nobody else for the gateway.
-    #[must_use]
     pub fn http(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder().use_preconfigured_tls(ClientConfig::clone(&self.0))
     }

@@ -100,6 +100,10 @@ impl Scene {
     /// Runs a subcommand with another address and authority in its environment.
     fn tool(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = self.world.tool_command(arguments);
+        // The data folder tells enough.
+        for name in ["KMRL_HTTP_TLS_CERTIFICATE_FILE", "KMRL_HTTP_TLS_KEY_FILE"] {
+            command.env_remove(name);
+        }
         command.envs(environment.iter().copied());
         command.output().unwrap()
     }
