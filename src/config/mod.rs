@@ -15,6 +15,7 @@ mod retention;
 mod secret;
 mod secret_file;
 mod sections;
+mod stores;
 mod table;
 mod transport;
 mod watching;
@@ -31,10 +32,10 @@ pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
-    DatabaseSettings, EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings,
-    LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Credentials,
-    S3Settings, UploadSettings,
+    EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings, LogFormat,
+    LogSettings, NotarySettings, OrphanSettings, UploadSettings,
 };
+pub use stores::{DatabaseSettings, NatsSettings, S3Credentials, S3Settings};
 pub use table::{SETTINGS, Setting, markdown};
 pub use transport::{ClientSettings, TlsSettings};
 pub use watching::{HealthSettings, TraceSettings};
@@ -109,9 +110,9 @@ impl Settings {
             api_key: sections::api_key(&mut r),
             approver_key: sections::approver_key(&mut r),
             identity: identity::identity(&mut r),
-            database: sections::database(&mut r),
-            nats: sections::nats(&mut r),
-            s3: sections::s3(&mut r),
+            database: stores::database(&mut r),
+            nats: stores::nats(&mut r),
+            s3: stores::s3(&mut r),
             upload: sections::upload(&mut r),
             door: door::door(&mut r),
             jobs: sections::jobs(&mut r),
