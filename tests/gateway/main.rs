@@ -20,6 +20,7 @@ mod helpers;
 mod http;
 mod inside;
 mod keys;
+mod limits;
 mod live;
 mod log;
 mod metrics;
