@@ -7,11 +7,12 @@ use super::problem::Problem;
 use super::state::ApiState;
 use crate::event_store::CommandMetadata;
 use crate::limits::address::client;
+use crate::metrics::Limit;
 use crate::traces::Kind;
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use kmrl_domain::access::{LONGEST_VALUE, bounded};
@@ -117,12 +118,16 @@ pub async fn trace_request(
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let instance = format!("/requests/{}", context.request_id);
-        response = problem.respond(Some(instance));
+        // Headers that the layers added stay.
+        *response.body_mut() = problem.respond(Some(instance)).into_body();
     }
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }
     let status = response.status();
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        state.metrics.limit_hit(Limit::Size);
+    }
     state
         .metrics
         .request(method.as_str(), &route, status.as_u16(), begun.elapsed());

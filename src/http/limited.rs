@@ -61,13 +61,13 @@ pub(super) struct Granted {
 }
 
 impl Granted {
-    /// Tells how the quota stands.
+    /// Tells how the quota stands, unless another one is told of already.
     pub(super) fn tell(&self, response: &mut Response) {
         let Some(metered) = &self.metered else {
             return;
         };
         for (name, value) in headers(metered) {
-            response.headers_mut().insert(name, value);
+            response.headers_mut().entry(name).or_insert(value);
         }
     }
 }

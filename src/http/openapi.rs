@@ -1,6 +1,9 @@
 //! The OpenAPI document: written by the routes themselves, so that it cannot name others.
 
 use super::router;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
@@ -45,26 +48,79 @@ pub(super) fn base() -> OpenApi {
     Base::openapi()
 }
 
-/// Every route behind the gate may answer that it does not let the request through.
+/// What the layers before every route behind the gate may answer.
 pub(super) fn behind_the_gate(mut api: OpenApi) -> OpenApi {
-    for item in api.paths.paths.values_mut() {
-        let operations = [
+    for operation in operations(&mut api) {
+        let has_body = operation.request_body.is_some();
+        let responses = &mut operation.responses.responses;
+        let mut may = |status: &str, response: ResponseBuilder| {
+            responses
+                .entry(status.into())
+                .or_insert_with(|| response.build().into());
+        };
+        may("403", problem("The credential does not allow it"));
+        if has_body {
+            may("408", problem("The body came too slowly"));
+        }
+        may("429", too_many());
+    }
+    api
+}
+
+/// What every route may answer: an address is counted before it is known who asks.
+pub(super) fn counted(mut api: OpenApi) -> OpenApi {
+    for operation in operations(&mut api) {
+        let responses = &mut operation.responses.responses;
+        responses
+            .entry("429".into())
+            .or_insert_with(|| too_many().build().into());
+    }
+    api
+}
+
+fn operations(api: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    api.paths.paths.values_mut().flat_map(|item| {
+        let all = [
             &mut item.get,
             &mut item.post,
             &mut item.put,
             &mut item.delete,
         ];
-        for operation in operations.into_iter().flatten() {
-            let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody")));
-            let forbidden = ResponseBuilder::new()
-                .description("The credential does not allow it")
-                .content("application/problem+json", problem.build())
-                .build();
-            let responses = &mut operation.responses.responses;
-            responses.entry("403".into()).or_insert(forbidden.into());
-        }
-    }
-    api
+        all.into_iter().flatten()
+    })
+}
+
+fn problem(description: &str) -> ResponseBuilder {
+    let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody")));
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", body.build())
+}
+
+fn too_many() -> ResponseBuilder {
+    let header = |description: &str, kind: Type| {
+        let schema = ObjectBuilder::new().schema_type(kind).build();
+        HeaderBuilder::new()
+            .schema(Some(schema))
+            .description(Some(description))
+            .build()
+    };
+    problem("Too many requests, or the address is blocked")
+        .header(
+            "Retry-After",
+            header("Seconds to wait, at least", Type::Integer),
+        )
+        .header(
+            "RateLimit",
+            header(
+                "What is left of the quota (r), and in how many seconds all of it is again (t)",
+                Type::String,
+            ),
+        )
+        .header(
+            "RateLimit-Policy",
+            header("The quota (q) and its seconds (w)", Type::String),
+        )
 }
 
 /// The whole document.

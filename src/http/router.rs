@@ -57,6 +57,7 @@ fn split() -> (Split, OpenApi, OpenApi) {
         .routes(routes!(websocket_info::websocket_info))
         .routes(routes!(websocket_ticket::websocket_ticket))
         .split_for_parts();
+    let open_api = openapi::counted(open_api);
     let guarded_api = openapi::behind_the_gate(guarded_api);
     (Split { open, guarded }, open_api, guarded_api)
 }

@@ -4,7 +4,7 @@
 //! itself, so that requests do not wait for a row that all of them change. What is taken is paid for: all
 //! processes together never give out more than the quota.
 
-use super::meter::{Exhausted, Quota, Standing};
+use super::meter::{Exhausted, Quota, ROUNDING, Standing};
 use sqlx::PgPool;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -139,6 +139,7 @@ impl Budgets {
             .bind(want)
             .bind(quota.within.as_secs_f64())
             .bind(quota.cost())
+            .bind(ROUNDING)
             .fetch_one(&self.0.pool)
             .await?;
         let whole_in = Duration::try_from_secs_f64(whole_in.max(0.0)).unwrap_or(quota.within);
@@ -178,7 +179,8 @@ impl Budgets {
     }
 }
 
-/// Takes as many of the wanted as there are: name, wanted, seconds of the quota, seconds that one costs. A new
+/// Takes as many of the wanted as there are: name, wanted, seconds of the quota, seconds that one costs, what
+/// rounding may come to. A new
 /// row has the whole quota, which is never less than what is wanted.
 const TAKE: &str = "
     INSERT INTO budgets AS b (name, granted, whole_at)
@@ -188,5 +190,5 @@ const TAKE: &str = "
         FROM (SELECT clock_timestamp() AS now) n,
              LATERAL (SELECT greatest(b.whole_at, n.now) AS since) s,
              LATERAL (SELECT greatest(0, least($2,
-                 floor(($3 - extract(epoch FROM s.since - n.now)::float8) / $4 + 1e-6)))::int AS granted) g)
+                 floor(($3 - extract(epoch FROM s.since - n.now)::float8) / $4 + $5)))::int AS granted) g)
     RETURNING granted, extract(epoch FROM whole_at - clock_timestamp())::float8";

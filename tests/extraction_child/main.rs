@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod helped;
 mod jail;
 
 use std::path::{Path, PathBuf};

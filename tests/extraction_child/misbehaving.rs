@@ -1,4 +1,5 @@
-//! A child for tests that, inside the real jail, does what its document says in its first word.
+//! A child for tests that, inside the real jail, does what its document says in its first word; and under the name
+//! of a helper one that does what is said somewhere in the document.
 //!
 //! Not part of the gateway: a program of its own, which no release contains.
 
@@ -14,6 +15,27 @@ const REFUSED: i32 = 41;
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(SUBCOMMAND) {
         return child_main_with(misbehave);
+    }
+    if std::env::args()
+        .next()
+        .is_some_and(|name| name.ends_with("/catdoc"))
+    {
+        return misbehave_as_helper();
+    }
+    ExitCode::SUCCESS
+}
+
+fn misbehave_as_helper() -> ExitCode {
+    let document = std::env::args().last().unwrap_or_default();
+    let document = std::fs::read(document).unwrap_or_default();
+    let says = |word: &str| document.windows(word.len()).any(|w| w == word.as_bytes());
+    match () {
+        () if says("spins") => spin(),
+        () if says("allocates") => allocate(),
+        () if says("writes-endlessly") => while io::stdout().write_all(&[b' '; 65536]).is_ok() {},
+        () if says("aborts") => std::process::abort(),
+        () if says("complains") => return ExitCode::FAILURE,
+        () => {}
     }
     ExitCode::SUCCESS
 }

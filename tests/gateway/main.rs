@@ -21,6 +21,7 @@ mod helpers;
 mod http;
 mod inside;
 mod keys;
+mod limits;
 mod live;
 mod log;
 mod metrics;

@@ -120,3 +120,20 @@ async fn rules_of_departments_are_read_again_and_what_needs_a_start_is_told() {
     scene.reload(&settings, "failed").await;
     assert_eq!(department("c.txt").await.0, json!("safety"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rates_take_effect_and_what_was_spent_stays_spent() {
+    let scene = Scene::new("[limits]\nqueries = 1000\n").await;
+    let status = async || {
+        let request = scene.gateway.get("/api/v1/documents/statistics");
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(status().await, StatusCode::OK);
+    let exception = "[[limits.exceptions]]\nactor = \"key:admin\"\nqueries = 1\n";
+    scene.reload(exception, "applied").await;
+    // The first may still be in the budget, the second cannot.
+    status().await;
+    assert_eq!(status().await, StatusCode::TOO_MANY_REQUESTS);
+    scene.reload("[limits]\nqueries = 0\n", "applied").await;
+    assert_eq!(status().await, StatusCode::OK);
+}

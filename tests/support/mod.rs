@@ -54,6 +54,24 @@ impl Drop for TempDir {
     }
 }
 
+/// Removes what test programs left that are gone: what a program holds to its end is never dropped.
+fn sweep() {
+    let entries = std::fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten();
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let mut words = name.rsplit('-');
+        let (_, pid) = (words.next(), words.next());
+        let gone = pid
+            .and_then(|pid| pid.parse::<u32>().ok())
+            .is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
+        if name.starts_with("kmrl-") && gone {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// Where the engines of a test are.
 pub fn engine_options(data_dir: &Path) -> EngineOptions {
     let from_env = |name| std::env::var_os(name).map(PathBuf::from);
@@ -70,6 +88,7 @@ pub fn engine_options(data_dir: &Path) -> EngineOptions {
 pub async fn postgres_url() -> &'static str {
     let (postgres, _) = POSTGRES
         .get_or_init(|| async {
+            sweep();
             let dir = TempDir::new("pg");
             let postgres = Postgres::start(&engine_options(dir.path())).await.unwrap();
             let mut admin = PgConnection::connect(postgres.database_url())
