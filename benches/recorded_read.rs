@@ -213,10 +213,11 @@ async fn state(
         traces: Traces::off(),
         log,
         everything: read,
+        origins: Vec::new().into(),
+        encrypted: false,
         limits: Limits::new(pool.clone(), clock.clone(), settings.limits.into()),
         trusted_proxies: Vec::new(),
         patience: settings.connections.patience,
-        origins: Vec::new(),
         identity: Identity::new(
             Secret::new(KEY.into()),
             None,

@@ -17,6 +17,7 @@ use crate::projector::{BlobTexts, Delays};
 use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
+use crate::tls::{Certificate, Tls};
 use crate::traces::Traces;
 use crate::{engines, eraser, notary, projector, reconciler, relay, work};
 use kmrl_projections::Projector;
@@ -24,6 +25,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -246,6 +248,9 @@ struct Parts {
     traces: Traces,
     /// Sends spans; it is stopped last.
     exporter: Option<(JoinHandle<()>, CancellationToken)>,
+    tls: Option<Tls>,
+    /// The files of the certificate are to be looked at.
+    look: Arc<Notify>,
     queue: Arc<dyn JobQueue>,
     blobs: Arc<dyn BlobStore>,
     spool: Spool,
@@ -264,6 +269,8 @@ impl Parts {
         roles: &[Role],
         migrate: bool,
     ) -> Result<Self, AppError> {
+        let tls = settings.http.tls.clone().map(Tls::load).transpose();
+        let tls = tls.map_err(start("preparing the certificate of the server"))?;
         let pool = connect_database(settings, backends).await?;
         if migrate {
             event_store::migrate(&pool)
@@ -299,6 +306,8 @@ impl Parts {
             traces,
             exporter,
             reloadable,
+            tls,
+            look: Arc::default(),
             queue: Arc::new(queue),
             blobs,
             spool,
@@ -343,6 +352,17 @@ pub async fn run(
         back.spawn(async move {
             notary::run(notary, every, stop).await;
             "notary"
+        });
+    }
+    if let Some(tls) = parts.tls.clone() {
+        let (look, stop) = (Arc::clone(&parts.look), background.clone());
+        let metrics = Arc::clone(&parts.metrics);
+        back.spawn(async move {
+            let renewed = move |certificate: Certificate| {
+                metrics.certificate_expires(certificate.expires);
+            };
+            tls.follow(look, stop, renewed).await;
+            "look at the certificate"
         });
     }
     let mut front = JoinSet::new();

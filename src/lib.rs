@@ -37,6 +37,7 @@ pub mod relay;
 pub mod removal;
 pub mod signals;
 pub mod spool;
+pub mod tls;
 pub mod traces;
 pub mod work;
 

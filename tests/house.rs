@@ -82,6 +82,17 @@ const MUST_NOT_IMPORT: &[(&str, &[&str])] = &[
         &["adapters", "commands", "engines", "event_store", "relay"],
     ),
     ("health", &["adapters", "commands", "engines", "relay"]),
+    (
+        "tls",
+        &[
+            "adapters",
+            "commands",
+            "engines",
+            "event_store",
+            "http",
+            "relay",
+        ],
+    ),
     ("http", &["adapters", "engines", "relay"]),
     ("work", &["adapters", "engines", "relay"]),
 ];

@@ -4,6 +4,7 @@
 //! travels over it is not decided here.
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use percent_encoding::percent_decode_str;
 use std::time::Duration;
 
 /// Longest wait between two tries to come back.
@@ -32,11 +33,12 @@ pub enum NatsError {
 pub async fn connect(url: &str) -> Result<Client, NatsError> {
     let server: ServerAddr = url.parse().map_err(NatsError::Address)?;
     // The client library leaves credentials of an address aside: they are handed over here.
+    let server_alone = without_credentials(server.clone()).map_err(NatsError::Address)?;
     let options = match (server.username(), server.password()) {
         (Some(user), Some(password)) => {
-            ConnectOptions::with_user_and_password(user.into(), password.into())
+            ConnectOptions::with_user_and_password(decoded(user), decoded(password))
         }
-        (Some(token), None) => ConnectOptions::with_token(token.into()),
+        (Some(token), None) => ConnectOptions::with_token(decoded(token)),
         _ => ConnectOptions::new(),
     };
     let client = options
@@ -45,9 +47,22 @@ pub async fn connect(url: &str) -> Result<Client, NatsError> {
         .max_reconnects(None)
         .reconnect_delay_callback(reconnect_delay)
         .event_callback(|event| async move { log(&event) })
-        .connect(server)
+        .connect(server_alone)
         .await?;
     Ok(client)
+}
+
+/// The client library writes addresses whole into its debug log.
+fn without_credentials(server: ServerAddr) -> std::io::Result<ServerAddr> {
+    let mut url = server.into_inner();
+    let bare = url.set_username("").and_then(|()| url.set_password(None));
+    bare.map_err(|()| std::io::Error::other("it has no place for a user's name"))?;
+    ServerAddr::from_url(url)
+}
+
+/// Addresses write what would be taken for a part of them as `%` and two digits (RFC 3986, section 2.1).
+fn decoded(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
 fn reconnect_delay(attempts: usize) -> Duration {
@@ -69,6 +84,23 @@ fn log(event: &Event) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_library_is_told_no_credentials_in_an_address() {
+        for with in [
+            "nats://kmrl:secret@h:4222",
+            "tls://secret@h:4222",
+            "nats://h:4222",
+        ] {
+            let bare = without_credentials(with.parse().unwrap()).unwrap();
+            assert!(!format!("{bare:?}").contains("secret"));
+            assert_eq!(
+                (bare.host(), bare.port(), bare.username()),
+                ("h", 4222, None)
+            );
+        }
+        assert_eq!(decoded("a%2Fb"), "a/b");
+    }
 
     #[test]
     fn the_first_reconnect_is_at_once_and_later_ones_are_bounded() {

@@ -21,6 +21,7 @@ pub(super) struct Reloadable {
     pub(super) judging: Current<JudgingSettings>,
     pub(super) health: Current<HealthSettings>,
     pub(super) retention: Current<Vec<RetentionRule>>,
+    pub(super) origins: Current<Vec<String>>,
     pub(super) limits: Current<LimitSettings>,
 }
 
@@ -32,6 +33,7 @@ impl Reloadable {
             judging: settings.judging.clone().into(),
             health: settings.health.clone().into(),
             retention: settings.erasure.retention.clone().into(),
+            origins: settings.http.allowed_origins.clone().into(),
             limits: settings.limits.clone().into(),
         }
     }
@@ -43,6 +45,7 @@ impl Reloadable {
         self.judging.replace(settings.judging);
         self.health.replace(settings.health);
         self.retention.replace(settings.erasure.retention);
+        self.origins.replace(settings.http.allowed_origins);
         self.limits.replace(settings.limits);
     }
 }
@@ -60,6 +63,7 @@ pub(super) async fn run(parts: &Parts, flags: SettingFlags, shutdown: Cancellati
             () = shutdown.cancelled() => return,
             _ = hangups.recv() => {}
         }
+        parts.look.notify_one();
         // Files are read: not on a thread that others wait for.
         let again = flags.clone();
         let read = tokio::task::spawn_blocking(move || read(&again)).await;
@@ -86,6 +90,9 @@ fn told(error: &dyn std::error::Error) -> String {
 fn read(flags: &SettingFlags) -> Result<(Settings, Values), ConfigError> {
     let reader = flags.reader()?;
     let values = reader.values();
+    for warning in reader.warnings() {
+        tracing::warn!("{warning}");
+    }
     Ok((Settings::read(reader)?, values))
 }
 

@@ -230,6 +230,8 @@ pub(super) async fn serve(
         pool: parts.pool.clone(),
         traces: parts.traces.clone(),
         identity: identity(parts, key)?,
+        origins: parts.reloadable.origins.clone(),
+        encrypted: parts.settings.http.is_encrypted(),
         limits: Limits::new(
             parts.pool.clone(),
             parts.clock.clone(),
@@ -237,7 +239,6 @@ pub(super) async fn serve(
         ),
         trusted_proxies: parts.settings.connections.trusted_proxies.clone(),
         patience: parts.settings.connections.patience,
-        origins: parts.settings.http.allowed_origins.clone(),
         upload: parts.reloadable.upload.clone(),
         door,
         min_position_wait: parts.settings.http.min_position_wait,
@@ -256,7 +257,8 @@ pub(super) async fn serve(
     let bounds = parts.settings.connections.clone();
     Ok(Server {
         address,
-        server: server::Server::new(listener, router, bounds, Arc::clone(&parts.metrics)),
+        server: server::Server::new(listener, router, bounds, Arc::clone(&parts.metrics))
+            .with_tls(parts.tls.clone()),
         live,
         grace: parts.settings.http.shutdown_grace,
         shutdown,

@@ -16,7 +16,7 @@ pub(super) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     pub(super) fn new(server: &'a ServerAddress) -> Result<Self, CliError> {
-        let client = Client::builder().timeout(LIMIT).build();
+        let client = server.trust.http().timeout(LIMIT).build();
         let client = client.map_err(|e| CliError::failed("preparing the request", e))?;
         Ok(Self { client, server })
     }

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use crate::config::{Origin, Reader, SETTINGS, SettingFlags, Settings, markdown};
+use crate::tls;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -29,7 +30,14 @@ pub(super) fn run(args: &ConfigArgs, flags: &SettingFlags) -> Result<ExitCode, C
         What::Check => {
             let reader = flags.reader()?;
             show(&reader);
-            Settings::read(reader)?;
+            for warning in reader.warnings() {
+                print(&format!("warning: {warning}"));
+            }
+            let settings = Settings::read(reader)?;
+            if let Some(files) = &settings.http.tls {
+                tls::check(files)
+                    .map_err(|e| CliError::failed("preparing the certificate of the server", e))?;
+            }
             print("the settings can be used");
         }
     }
@@ -47,6 +55,7 @@ fn show(reader: &Reader) {
         let origin = match origin {
             Origin::Flag => "flag",
             Origin::Environment => "environment",
+            Origin::SecretFile => "secret file",
             Origin::File => "file",
             Origin::Default => "default",
         };

@@ -13,6 +13,7 @@ mod rebuild;
 mod search;
 mod serve;
 mod server;
+mod trust;
 pub mod upload;
 pub mod watch;
 
@@ -159,8 +160,13 @@ fn run(cli: Cli) -> Result<ExitCode, CliError> {
     if let Command::Asyncapi = &cli.command {
         return config::asyncapi();
     }
-    let settings = Settings::read(cli.settings.reader()?)?;
+    let reader = cli.settings.reader()?;
+    let warnings = reader.warnings().to_vec();
+    let settings = Settings::read(reader)?;
     crate::logs::init(&settings.log);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -187,7 +193,7 @@ async fn dispatch(
         Command::Audit(args) => audit::run(args, settings).await,
         Command::Keys(args) => keys::run(args, &ServerAddress::find(&settings)?).await,
         Command::Blocked(args) => blocked::run(args, &ServerAddress::find(&settings)?).await,
-        Command::Health => health::run(&ServerAddress::base_url(&settings)).await,
+        Command::Health => health::run(&settings).await,
         // Handled before the settings were read.
         Command::Config(_)
         | Command::Openapi

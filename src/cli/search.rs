@@ -3,7 +3,6 @@
 use super::config::print;
 use super::{CliError, ServerAddress};
 use kmrl_domain::access::bounded;
-use reqwest::Client;
 use serde::Deserialize;
 use serde_json::Value;
 use std::io::IsTerminal;
@@ -133,7 +132,8 @@ fn code(total: i64) -> ExitCode {
 
 async fn ask(args: &SearchArgs, server: &ServerAddress) -> Result<String, CliError> {
     let asking = |e| CliError::failed(format!("asking {}", server.base_url), e);
-    let client = Client::builder().timeout(LIMIT).build().map_err(asking)?;
+    let client = server.trust.http().timeout(LIMIT);
+    let client = client.build().map_err(asking)?;
     let limit = args.limit.to_string();
     let order = args.newest.then_some("newest");
     let parameters = [

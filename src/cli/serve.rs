@@ -106,7 +106,11 @@ fn announce(
     address: SocketAddr,
     key: &admin_key::AdminKey,
 ) {
-    let base = format!("http://{address}");
+    let scheme = match settings.http.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    let base = format!("{scheme}://{address}");
     let written = engines::write_connection(
         &settings.data_dir,
         &engines::Connection {
@@ -114,6 +118,7 @@ fn announce(
             nats_url: backends.nats_url.clone(),
             gateway_pid: std::process::id(),
             http: Some(base.clone()),
+            certificate_file: settings.http.tls.clone().map(|tls| tls.certificate_file),
         },
     );
     if let Err(error) = written {

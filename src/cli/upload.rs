@@ -191,7 +191,9 @@ struct Uploader<'a> {
 
 impl<'a> Uploader<'a> {
     fn new(args: &'a UploadArgs, server: &'a ServerAddress) -> Result<Self, CliError> {
-        let client = Client::builder()
+        let client = server
+            .trust
+            .http()
             .connect_timeout(CONNECT_LIMIT)
             .read_timeout(READ_LIMIT)
             .build()

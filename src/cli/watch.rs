@@ -2,6 +2,7 @@
 //!
 //! Owns reconnecting without missing or repeating a message, and how messages look on a terminal.
 
+use super::trust::Trust;
 use super::{CliError, ServerAddress};
 use futures::StreamExt;
 use kmrl_domain::values::Status;
@@ -13,7 +14,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::timeout;
-use tokio_tungstenite::connect_async;
+use tokio_tungstenite::connect_async_tls_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
@@ -76,6 +77,7 @@ enum Ended {
 struct Watcher {
     url: Url,
     api_key: HeaderValue,
+    trust: Trust,
     json: bool,
     /// Last position seen.
     cursor: Option<i64>,
@@ -91,6 +93,7 @@ impl Watcher {
         Ok(Self {
             url: address(&server.base_url, &args)?,
             api_key,
+            trust: server.trust.clone(),
             json: args.json,
             cursor: args.after,
             heard: false,
@@ -122,7 +125,9 @@ impl Watcher {
             Ok(request) => request,
             Err(error) => return Ended::Fatal(error),
         };
-        let mut socket = match connect_async(request).await {
+        let connector = Some(self.trust.websocket());
+        let connecting = connect_async_tls_with_config(request, None, true, connector);
+        let mut socket = match connecting.await {
             Ok((socket, _)) => socket,
             Err(error) => return refused(error),
         };
@@ -191,10 +196,12 @@ impl Watcher {
 fn address(base_url: &str, args: &WatchArgs) -> Result<Url, CliError> {
     let wrong = |e: &dyn std::fmt::Display| CliError::Message(format!("address {base_url}: {e}"));
     let mut url = Url::parse(base_url).map_err(|e| wrong(&e))?;
-    if url.scheme() != "http" {
-        return Err(wrong(&"only http:// addresses can be watched"));
-    }
-    url.set_scheme("ws")
+    let scheme = match url.scheme() {
+        "http" => "ws",
+        "https" => "wss",
+        _ => return Err(wrong(&"begins with neither http:// nor https://")),
+    };
+    url.set_scheme(scheme)
         .map_err(|()| wrong(&"cannot be made a WebSocket address"))?;
     let path = format!("{}/ws", url.path().trim_end_matches('/'));
     url.set_path(&path);
@@ -296,6 +303,7 @@ mod tests {
         ServerAddress {
             base_url: base_url.into(),
             api_key: Secret::new("key".into()),
+            trust: Trust::anybody().unwrap(),
         }
     }
 
@@ -309,7 +317,8 @@ mod tests {
              &source=a%26b&status=failed&after=4"
         );
         assert_eq!(request.headers()["x-api-key"], "key");
-        assert!(Watcher::new(args(), &server("https://localhost")).is_err());
+        let encrypted = Watcher::new(args(), &server("https://localhost")).unwrap();
+        assert_eq!(encrypted.request().unwrap().uri().scheme_str(), Some("wss"));
         assert!(Watcher::new(args(), &server("localhost:1")).is_err());
     }
 

@@ -13,8 +13,11 @@ mod reader;
 mod recognition;
 mod retention;
 mod secret;
+mod secret_file;
 mod sections;
+mod stores;
 mod table;
+mod transport;
 mod watching;
 
 pub use current::Current;
@@ -29,11 +32,12 @@ pub use recognition::RecognitionSettings;
 pub use retention::{RetentionRule, RetentionRules};
 pub use secret::Secret;
 pub use sections::{
-    DatabaseSettings, EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings,
-    LogFormat, LogSettings, NatsSettings, NotarySettings, OrphanSettings, S3Settings,
-    UploadSettings,
+    EngineSettings, ErasureSettings, HttpSettings, JobSettings, LiveSettings, LogFormat,
+    LogSettings, NotarySettings, OrphanSettings, UploadSettings,
 };
+pub use stores::{DatabaseSettings, NatsSettings, S3Credentials, S3Settings};
 pub use table::{SETTINGS, Setting, markdown};
+pub use transport::{ClientSettings, TlsSettings};
 pub use watching::{HealthSettings, TraceSettings};
 
 use std::path::PathBuf;
@@ -73,6 +77,8 @@ pub struct Settings {
     pub orphans: OrphanSettings,
     /// The HTTP server.
     pub http: HttpSettings,
+    /// How commands reach a running gateway.
+    pub client: ClientSettings,
     /// Its connections.
     pub connections: ConnectionSettings,
     /// What clients may take.
@@ -104,9 +110,9 @@ impl Settings {
             api_key: sections::api_key(&mut r),
             approver_key: sections::approver_key(&mut r),
             identity: identity::identity(&mut r),
-            database: sections::database(&mut r),
-            nats: sections::nats(&mut r),
-            s3: sections::s3(&mut r),
+            database: stores::database(&mut r),
+            nats: stores::nats(&mut r),
+            s3: stores::s3(&mut r),
             upload: sections::upload(&mut r),
             door: door::door(&mut r),
             jobs: sections::jobs(&mut r),
@@ -116,6 +122,7 @@ impl Settings {
             live: sections::live(&mut r),
             orphans: sections::orphans(&mut r),
             http: sections::http(&mut r),
+            client: transport::client(&mut r),
             connections: limits::connections(&mut r),
             limits: limits::limits(&mut r),
             health: watching::health(&mut r),
@@ -225,7 +232,50 @@ mod tests {
 
     #[test]
     fn secrets_do_not_debug() {
-        let s = read(&[], &[("KMRL_API_KEY", "0123456789abcdef")]).unwrap();
-        assert!(!format!("{s:?}").contains("0123456789abcdef"));
+        let secrets: Vec<_> = SETTINGS.iter().filter(|setting| setting.secret).collect();
+        let marker = |n: usize| format!("marker-{n:03}-of-more-than-32-bytes-each");
+        let given = |(n, setting): (usize, &&Setting)| match setting.key {
+            // Their passwords are settings of their own here.
+            "database_url" => (setting.env.to_owned(), "postgres://kmrl@h/k".to_owned()),
+            "nats_url" => (setting.env.to_owned(), "nats://kmrl@h".to_owned()),
+            _ => (setting.env.to_owned(), marker(n)),
+        };
+        let mut environment: HashMap<_, _> = secrets.iter().enumerate().map(given).collect();
+        environment.insert("S3_BUCKET".into(), "b".into());
+        let settings = Settings::read(Reader::new(HashMap::new(), environment, None).unwrap());
+        let settings = settings.unwrap();
+        let url = settings.database.url.as_ref().unwrap();
+        assert!(url.reveal().starts_with("postgres://kmrl:marker-"));
+        let shown = format!("{settings:?}{settings:#?}");
+        assert!(!shown.contains("marker-"), "{shown}");
+    }
+
+    #[test]
+    fn a_password_of_its_own_becomes_a_part_of_the_address_and_is_given_once() {
+        let url = "postgres://kmrl@db/kmrl";
+        let s = read(
+            &[],
+            &[("DATABASE_URL", url), ("DATABASE_PASSWORD", "a/b@c")],
+        )
+        .unwrap();
+        let whole = s.database.url.unwrap();
+        assert_eq!(whole.reveal(), "postgres://kmrl:a%2Fb%40c@db/kmrl");
+        for wrong in ["postgres://kmrl:x@db/kmrl", "postgres://db/kmrl", ""] {
+            let given = [("DATABASE_URL", wrong), ("DATABASE_PASSWORD", "secret")];
+            let error = read(&[], &given).unwrap_err().to_string();
+            assert!(error.contains("DATABASE_PASSWORD"), "{error}");
+            assert!(!error.contains("secret`"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_told_without_its_lines() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[jobs]\napi_key = \"the-secret\nx = 1\n").unwrap();
+        let error = Reader::new(map(&[]), map(&[]), Some(file.path()));
+        let error = error.err().unwrap();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("line 2"), "{shown}");
+        assert!(!shown.contains("the-secret"), "{shown}");
     }
 }

@@ -1,5 +1,6 @@
 //! Finds each setting's value by strength (flag, environment, file, default) and gathers all errors.
 
+use super::secret_file::SecretFiles;
 use super::table::{SETTINGS, Setting};
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -18,14 +19,15 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// The file is no TOML.
-    #[error("the settings file {path} is no TOML")]
+    /// The file is no TOML. The parser's own error would show the line, which may hold a secret.
+    #[error("the settings file {path} is no TOML: line {line}: {what}")]
     Parse {
         /// Which file.
         path: PathBuf,
-        /// Why.
-        #[source]
-        source: Box<toml::de::Error>,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
     },
     /// Values that make no sense.
     #[error("settings that cannot be used:\n{}", .0.join("\n"))]
@@ -39,10 +41,22 @@ pub enum Origin {
     Flag,
     /// In the environment.
     Environment,
+    /// In a file of its own, which the environment names.
+    SecretFile,
     /// In the TOML file.
     File,
     /// Nowhere: the default.
     Default,
+}
+
+fn no_toml(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.bytes().take(start);
+    ConfigError::Parse {
+        path: path.into(),
+        line: before.filter(|byte| *byte == b'\n').count() + 1,
+        what: error.message().to_owned(),
+    }
 }
 
 /// A table of a list of tables, as the environment has it: `name=value,name=value`.
@@ -77,6 +91,7 @@ impl Values {
 pub struct Reader {
     flags: HashMap<String, String>,
     environment: HashMap<String, String>,
+    secret_files: SecretFiles,
     file: HashMap<String, String>,
     errors: Vec<String>,
 }
@@ -91,11 +106,14 @@ impl Reader {
         environment: HashMap<String, String>,
         file: Option<&Path>,
     ) -> Result<Self, ConfigError> {
+        let mut secret_files = SecretFiles::read(&environment);
+        let errors = std::mem::take(&mut secret_files.errors);
         let mut reader = Self {
             flags,
             environment,
+            secret_files,
             file: HashMap::new(),
-            errors: Vec::new(),
+            errors,
         };
         if let Some(path) = file {
             reader.read_file(path)?;
@@ -109,10 +127,9 @@ impl Reader {
             path: path.into(),
             source,
         })?;
-        let table: toml::Table = text.parse().map_err(|source| ConfigError::Parse {
-            path: path.into(),
-            source: Box::new(source),
-        })?;
+        let table = text
+            .parse::<toml::Table>()
+            .map_err(|error| no_toml(path, &text, &error))?;
         self.flatten("", &table);
         Ok(())
     }
@@ -153,7 +170,10 @@ impl Reader {
             .keys()
             .filter(|name| name.starts_with("KMRL_") && *name != "KMRL_CONFIG")
             .filter(|name| !name.starts_with("KMRL_TEST_"))
-            .filter(|name| !SETTINGS.iter().any(|s| s.env == **name))
+            .filter(|name| {
+                let names = |s: &Setting| s.env == **name || s.file_env().as_ref() == Some(*name);
+                !SETTINGS.iter().any(names)
+            })
             .map(|name| format!("  {name} (environment): no such setting"))
             .collect();
         unknown.sort();
@@ -172,11 +192,20 @@ impl Reader {
         if let Some(v) = given(&self.environment, setting.env) {
             return (Some(v), Origin::Environment);
         }
+        if let Some(v) = self.secret_files.get(setting) {
+            return (Some(v.clone()), Origin::SecretFile);
+        }
         if let Some(v) = given(&self.file, setting.key) {
             return (Some(v), Origin::File);
         }
         let default = (!setting.default.is_empty()).then(|| setting.default.to_owned());
         (default, Origin::Default)
+    }
+
+    /// What can be used and should be otherwise.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.secret_files.warnings
     }
 
     /// The texts of all settings.

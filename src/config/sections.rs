@@ -3,38 +3,10 @@
 use super::reader::Reader;
 use super::retention::{RetentionRule, RetentionRules};
 use super::secret::Secret;
+use super::transport::TlsSettings;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// PostgreSQL.
-#[derive(Clone, Debug)]
-pub struct DatabaseSettings {
-    /// Absent: `up` starts its own.
-    pub url: Option<Secret>,
-    /// Most connections of this process.
-    pub max_connections: u32,
-}
-
-/// NATS.
-#[derive(Clone, Debug)]
-pub struct NatsSettings {
-    /// Absent: `up` starts its own.
-    pub url: Option<Secret>,
-    /// First word of subjects and streams.
-    pub prefix: String,
-}
-
-/// Where documents are kept when not in local files.
-#[derive(Clone, Debug)]
-pub struct S3Settings {
-    /// Bucket.
-    pub bucket: String,
-    /// Server other than AWS.
-    pub endpoint: Option<String>,
-    /// Region.
-    pub region: String,
-}
 
 /// What may be uploaded.
 #[derive(Clone, Debug)]
@@ -99,8 +71,20 @@ pub struct HttpSettings {
     pub min_position_wait: Duration,
     /// Time to finish at shutdown.
     pub shutdown_grace: Duration,
-    /// Origins whose pages may open connections, beside our own.
+    /// Origins whose pages may ask, read and open connections, beside our own.
     pub allowed_origins: Vec<String>,
+    /// The certificate; absent: TLS is not spoken.
+    pub tls: Option<TlsSettings>,
+    /// TLS ends at a proxy in front of us.
+    pub behind_tls: bool,
+}
+
+impl HttpSettings {
+    /// Clients come over TLS.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        self.tls.is_some() || self.behind_tls
+    }
 }
 
 /// Signed checkpoints of the event log.
@@ -152,54 +136,6 @@ pub struct LogSettings {
     pub filter: String,
     /// Form.
     pub format: LogFormat,
-}
-
-pub(super) fn database(r: &mut Reader) -> DatabaseSettings {
-    let url: Option<String> = r.optional("database_url");
-    if url
-        .as_ref()
-        .is_some_and(|u| !u.starts_with("postgres://") && !u.starts_with("postgresql://"))
-    {
-        r.error("database_url", "must begin with postgres://");
-    }
-    DatabaseSettings {
-        url: url.map(Secret::new),
-        max_connections: narrow(r.number("database.max_connections", 4, 500)),
-    }
-}
-
-pub(super) fn nats(r: &mut Reader) -> NatsSettings {
-    let url: Option<String> = r.optional("nats_url");
-    let prefix: String = r.required("nats.prefix", String::new());
-    if prefix.is_empty() || !prefix.chars().all(|c| c.is_ascii_alphanumeric()) {
-        r.error("nats.prefix", "must be letters and digits");
-    }
-    NatsSettings {
-        url: url.map(Secret::new),
-        prefix,
-    }
-}
-
-pub(super) fn s3(r: &mut Reader) -> Option<S3Settings> {
-    let (bucket, endpoint) = (
-        r.optional::<String>("s3.bucket"),
-        r.optional::<String>("s3.endpoint"),
-    );
-    if let Some(e) = &endpoint
-        && !e.starts_with("http://")
-        && !e.starts_with("https://")
-    {
-        r.error("s3.endpoint", "must begin with http:// or https://");
-    }
-    if endpoint.is_some() && bucket.is_none() {
-        r.error("s3.bucket", "is needed when there is an endpoint");
-    }
-    let region = r.required("s3.region", String::new());
-    bucket.map(|bucket| S3Settings {
-        bucket,
-        endpoint,
-        region,
-    })
 }
 
 pub(super) fn upload(r: &mut Reader) -> UploadSettings {
@@ -274,6 +210,8 @@ pub(super) fn http(r: &mut Reader) -> HttpSettings {
         min_position_wait: seconds(r, "http.min_position_wait"),
         shutdown_grace: seconds(r, "http.shutdown_grace"),
         allowed_origins: origins(r),
+        tls: super::transport::tls(r),
+        behind_tls: r.required("http.behind_tls", false),
     }
 }
 
@@ -367,7 +305,7 @@ pub(super) fn data_dir(r: &mut Reader) -> PathBuf {
 }
 
 /// Engines and children run in other folders: paths must not depend on ours.
-fn absolute(path: PathBuf) -> PathBuf {
+pub(super) fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
@@ -375,6 +313,6 @@ pub(super) fn seconds(r: &mut Reader, key: &str) -> Duration {
     Duration::from_secs(r.number(key, 1, 86_400))
 }
 
-fn narrow(n: u64) -> u32 {
+pub(super) fn narrow(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -26,6 +26,12 @@ impl Setting {
         self.key.replace(['.', '_'], "-")
     }
 
+    /// Name in the environment of a file that holds the value; secrets alone have one.
+    #[must_use]
+    pub fn file_env(&self) -> Option<String> {
+        self.secret.then(|| format!("{}_FILE", self.env))
+    }
+
     const fn reloadable(mut self) -> Self {
         self.reloadable = true;
         self
@@ -140,6 +146,11 @@ pub const SETTINGS: &[Setting] = &[
         "DATABASE_URL",
         "PostgreSQL 14 or newer. Absent: `up` starts its own.",
     ),
+    secret(
+        "database.password",
+        "DATABASE_PASSWORD",
+        "Password of the database's user, where `database_url` names none: then that address is no secret, and the password can be in a file.",
+    ),
     plain(
         "database.max_connections",
         "KMRL_DATABASE_MAX_CONNECTIONS",
@@ -151,6 +162,11 @@ pub const SETTINGS: &[Setting] = &[
         "NATS_URL",
         "NATS server 2.10 or newer with JetStream. Absent: `up` starts its own.",
     ),
+    secret(
+        "nats.password",
+        "NATS_PASSWORD",
+        "Password of the NATS user, where `nats_url` names a user and no password.",
+    ),
     plain(
         "nats.prefix",
         "KMRL_NATS_PREFIX",
@@ -161,7 +177,22 @@ pub const SETTINGS: &[Setting] = &[
         "s3.bucket",
         "S3_BUCKET",
         "",
-        "Bucket for documents. Absent: they are files under the data folder. Credentials and region come from AWS's own variables.",
+        "Bucket for documents. Absent: they are files under the data folder. Credentials come from the three settings below, else as AWS's own tools find them (profile, web identity, the machine's role).",
+    ),
+    secret(
+        "s3.access_key_id",
+        "AWS_ACCESS_KEY_ID",
+        "Id of the key for the bucket; needs `s3.secret_access_key`.",
+    ),
+    secret(
+        "s3.secret_access_key",
+        "AWS_SECRET_ACCESS_KEY",
+        "The key for the bucket.",
+    ),
+    secret(
+        "s3.session_token",
+        "AWS_SESSION_TOKEN",
+        "Token of a temporary key.",
     ),
     plain(
         "s3.endpoint",
@@ -489,7 +520,44 @@ pub const SETTINGS: &[Setting] = &[
         "http.allowed_origins",
         "KMRL_HTTP_ALLOWED_ORIGINS",
         "",
-        "Origins whose web pages may open live connections, separated by commas, such as `https://portal.example`. Pages of the gateway's own origin always may; programs that send no Origin are not concerned.",
+        "Origins whose web pages may use the API (CORS) and open live connections, separated by commas, such as `https://portal.example`. Pages of the gateway's own origin always may; programs that send no Origin are not concerned.",
+    )
+    .reloadable(),
+    plain(
+        "http.tls_certificate_file",
+        "KMRL_HTTP_TLS_CERTIFICATE_FILE",
+        "",
+        "PEM file with the gateway's certificate and those that it is signed by, in that order. With it and its key only TLS (1.2 and 1.3) is spoken. Both files are looked at again as they change; a pair that cannot be used leaves the one before in use.",
+    ),
+    plain(
+        "http.tls_key_file",
+        "KMRL_HTTP_TLS_KEY_FILE",
+        "",
+        "PEM file with the private key of that certificate.",
+    ),
+    plain(
+        "http.tls_look_every",
+        "KMRL_HTTP_TLS_LOOK_EVERY",
+        "60",
+        "Seconds between looks whether these files changed; SIGHUP looks at once.",
+    ),
+    plain(
+        "http.behind_tls",
+        "KMRL_HTTP_BEHIND_TLS",
+        "false",
+        "Whether a proxy in front of the gateway takes TLS connections only: browsers are then told to come by TLS for two years (HSTS), as they are when the gateway speaks TLS itself.",
+    ),
+    plain(
+        "server",
+        "KMRL_SERVER",
+        "",
+        "Address of the gateway that upload, search, watch, keys, audit and health talk to, such as `https://gateway.example:8443`. Absent: the one running on the data folder, else at `listen`. With it the key stored in the data folder is not used.",
+    ),
+    plain(
+        "ca_file",
+        "KMRL_CA_FILE",
+        "",
+        "PEM file with certificates that these commands trust beside the system's.",
     ),
     plain(
         "http.connections",
@@ -748,7 +816,7 @@ pub const SETTINGS: &[Setting] = &[
 #[must_use]
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Settings\n\nWritten by `kmrl-gateway config table`. A flag beats the environment, the environment beats the TOML file\n(`--config FILE` or `KMRL_CONFIG`). All are checked at start and all errors are told at once\n(`kmrl-gateway config check`). Those with a mark under SIGHUP take effect when the process gets that signal: the\nfile is read again (environment and flags of a process stay). Settings that cannot be used leave those before in force.\n\n| flag | environment | TOML | default | SIGHUP | what it is |\n|---|---|---|---|---|---|\n",
+        "# Settings\n\nWritten by `kmrl-gateway config table`. A flag beats the environment, the environment beats the TOML file\n(`--config FILE` or `KMRL_CONFIG`). All are checked at start and all errors are told at once\n(`kmrl-gateway config check`). Those with a mark under SIGHUP take effect when the process gets that signal: the\nfile is read again (environment and flags of a process stay). Settings that cannot be used leave those before in force.\n\nA secret has no flag, which every user of the machine would see. It may be in a file of its own that `NAME_FILE` in\nthe environment names, as Docker and Kubernetes hand them out: the file's text without one newline at its end, at most\n64 KiB. `NAME` and `NAME_FILE` at once are an error; a file that every user can read is warned of.\n\n| flag | environment | TOML | default | SIGHUP | what it is |\n|---|---|---|---|---|---|\n",
     );
     for s in SETTINGS {
         let default = if s.default.is_empty() {
@@ -756,14 +824,16 @@ pub fn markdown() -> String {
         } else {
             format!("`{}`", s.default)
         };
+        let file = s.file_env().map(|name| format!(" or `{name}`"));
         out.push_str(&format!(
-            "| {} | `{}` | `{}` | {default} | {} | {} |\n",
+            "| {} | `{}`{} | `{}` | {default} | {} | {} |\n",
             if s.secret {
                 String::new()
             } else {
                 format!("`--{}`", s.flag())
             },
             s.env,
+            file.unwrap_or_default(),
             s.key,
             if s.reloadable { "✓" } else { "" },
             s.help.replace('|', "\\|"),

@@ -25,6 +25,9 @@ pub struct Connection {
     pub gateway_pid: u32,
     /// Base address of its HTTP server, once it listens.
     pub http: Option<String>,
+    /// File with the certificate that it serves, where it speaks TLS.
+    #[serde(default)]
+    pub certificate_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -137,6 +140,7 @@ mod tests {
             nats_url: "nats://kmrl:hidden@127.0.0.1:4222".into(),
             gateway_pid,
             http: None,
+            certificate_file: None,
         }
     }
 

@@ -3,17 +3,19 @@
 use super::audited::audited;
 use super::auth::admit;
 use super::context::trace_request;
+use super::cors;
 use super::limited::by_address;
 use super::paced::paced;
 use super::problem::{Problem, ProblemType};
+use super::security_headers;
 use super::state::ApiState;
 use super::{
     asyncapi, audit, blocked_addresses, commands, dead_letters, documents, erasures, events,
     health, keys, live, log, metrics, openapi, search, status, websocket_info, websocket_ticket,
 };
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, Uri, header};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::http::Uri;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use std::any::Any;
@@ -83,7 +85,11 @@ pub fn router(state: ApiState) -> Router {
     let guarded = guarded(&state);
     let (Split { open, .. }, ..) = split();
     let guarded = guarded.route_layer(from_fn_with_state(state.clone(), audited));
-    let docs = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
+    // Nobody else is asked what they think of the document: it is not theirs to see.
+    let config = Config::from("/openapi.json").validator_url("none");
+    // The other layout has a style within its logo, which the policy of the page forbids.
+    let config = config.use_base_layout();
+    let docs = SwaggerUi::new("/docs").config(config);
     finish(open.merge(guarded).merge(docs), state)
 }
 
@@ -118,9 +124,11 @@ fn finish(router: Router<ApiState>, state: ApiState) -> Router {
         // Each reader of a body has a limit of its own; uploads are cut off while they stream.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), cors::preflight))
         .layer(from_fn_with_state(state.clone(), by_address))
-        .layer(map_response(harden))
         .layer(from_fn_with_state(state.clone(), trace_request))
+        .layer(from_fn_with_state(state.clone(), cors::allow))
+        .layer(from_fn_with_state(state.clone(), security_headers::add))
         .with_state(state)
 }
 
@@ -146,12 +154,4 @@ fn panicked(cause: Box<dyn Any + Send>) -> Response {
         .unwrap_or("no words");
     tracing::error!(panic = words, "a request made a handler panic");
     Problem::new(ProblemType::Internal).into_response()
-}
-
-async fn harden(mut response: Response) -> Response {
-    let nosniff = HeaderValue::from_static("nosniff");
-    response
-        .headers_mut()
-        .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-    response
 }

@@ -58,8 +58,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// New ids and salts.
     pub ids: Arc<dyn Ids>,
-    /// Origins whose pages may open connections.
-    pub origins: Vec<String>,
+    /// Origins whose pages may ask, read and open connections.
+    pub origins: Current<Vec<String>>,
+    /// Clients come over TLS, to this process or to what is in front of it.
+    pub encrypted: bool,
     /// Live subscribers.
     pub live: LiveHub,
     /// Probes of everything.

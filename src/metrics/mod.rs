@@ -41,6 +41,7 @@ pub struct Metrics {
     spans: IntCounterVec,
     reloads: IntCounterVec,
     reload_well: IntGauge,
+    certificate_expires: IntGauge,
 }
 
 impl Metrics {
@@ -108,6 +109,11 @@ impl Metrics {
                 "kmrl_config_last_reload_successful",
                 "1 when the settings in force are those of the last reading.",
             )?,
+            certificate_expires: gauge(
+                &r,
+                "kmrl_tls_certificate_expires_timestamp_seconds",
+                "When the certificate in use ends, in seconds since 1970; 0 without TLS.",
+            )?,
             registry: r,
         };
         metrics.reload_well.set(1);
@@ -169,6 +175,11 @@ impl Metrics {
         // The count last: whoever sees it sees the rest.
         self.reload_well.set(i64::from(outcome != Reload::Failed));
         self.reloads.with_label_values(&[outcome.word()]).inc();
+    }
+
+    /// Another certificate is in use.
+    pub fn certificate_expires(&self, at: i64) {
+        self.certificate_expires.set(at);
     }
 
     fn jailed(&self, task: &'static str, outcome: &'static str, took: Duration) {

@@ -17,6 +17,7 @@ async fn connect(server: &S3Server, secret: &str) -> Result<S3Blobs, BlobError> 
         bucket: "kmrl-documents".into(),
         endpoint: Some(server.endpoint.clone()),
         region: "us-east-1".into(),
+        credentials: None,
     };
     let credentials = Credentials::new(&server.access_key, secret, None, None, "test");
     S3Blobs::connect_as(&settings, credentials).await

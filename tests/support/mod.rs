@@ -10,6 +10,7 @@
     reason = "each test program uses a part of this, and a test may panic"
 )]
 
+pub mod certificates;
 pub mod clamd;
 pub mod disk;
 pub mod gateway;

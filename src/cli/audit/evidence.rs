@@ -4,7 +4,7 @@ use super::super::config::print;
 use super::super::{CliError, ServerAddress};
 use crate::config::Settings;
 use futures::StreamExt;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -32,7 +32,9 @@ pub(super) struct EvidenceArgs {
 pub(super) async fn run(args: EvidenceArgs, settings: &Settings) -> Result<ExitCode, CliError> {
     let server = ServerAddress::find(settings)?;
     let asking = |e| CliError::failed(format!("asking {} for the evidence", server.base_url), e);
-    let client = Client::builder()
+    let client = server
+        .trust
+        .http()
         .connect_timeout(CONNECT_LIMIT)
         .read_timeout(READ_LIMIT)
         .build()

@@ -91,7 +91,7 @@ fn describe(response: &mut Response, row: &DocumentRow, range: Option<Range<u64>
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    let policy = HeaderValue::from_static("sandbox; default-src 'none'");
+    let policy = HeaderValue::from_static("sandbox; default-src 'none'; frame-ancestors 'none'");
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(
         header::CACHE_CONTROL,

@@ -209,7 +209,7 @@ async fn open(
     query: Query,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
-    origin::allowed(&state.origins, headers)?;
+    origin::allowed(&state.origins.now(), headers)?;
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(ProblemType::UpgradeRequired).detail(rejection.body_text())
     })?;

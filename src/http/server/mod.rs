@@ -9,6 +9,7 @@ mod unstalled;
 use crate::config::ConnectionSettings;
 use crate::limits::{Place, Places};
 use crate::metrics::{Limit, Metrics};
+use crate::tls::Tls;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -43,6 +44,7 @@ pub struct Server {
     bounds: Arc<ConnectionSettings>,
     places: Places<IpAddr>,
     metrics: Arc<Metrics>,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -60,7 +62,15 @@ impl Server {
             places: Places::default(),
             bounds: Arc::new(bounds),
             metrics,
+            tls: None,
         }
+    }
+
+    /// Speaks TLS alone, when there is a certificate.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// Serves until told to stop, then until the last request is answered.
@@ -80,8 +90,10 @@ impl Server {
             };
             let Some(place) = self.place(peer.ip()) else {
                 self.metrics.limit_hit(Limit::Connections);
-                // It may be gone already.
-                let _told = socket.try_write(NO_PLACE);
+                if self.tls.is_none() {
+                    // It may be gone already.
+                    let _told = socket.try_write(NO_PLACE);
+                }
                 continue;
             };
             let connection = Connection {
@@ -89,9 +101,10 @@ impl Server {
                 router: self.router.clone(),
                 bounds: Arc::clone(&self.bounds),
                 stop: stop.clone(),
+                metrics: Arc::clone(&self.metrics),
                 _place: place,
             };
-            connections.spawn(connection.greet(socket));
+            connections.spawn(connection.greet(socket, self.tls.clone()));
         }
         connections.close();
         connections.wait().await;
@@ -131,14 +144,32 @@ struct Connection {
     router: Router,
     bounds: Arc<ConnectionSettings>,
     stop: CancellationToken,
+    metrics: Arc<Metrics>,
     _place: Place<IpAddr>,
 }
 
 impl Connection {
-    async fn greet(self, socket: TcpStream) {
+    async fn greet(self, socket: TcpStream, tls: Option<Tls>) {
         // Answers are written whole: waiting for more to send with them would only delay.
         let _refused = socket.set_nodelay(true);
-        self.serve(socket).await;
+        let Some(tls) = tls else {
+            return self.serve(socket).await;
+        };
+        let shaken = tokio::select! {
+            shaken = tls.accept(socket) => shaken,
+            // Nothing was asked yet.
+            () = self.stop.cancelled() => return,
+        };
+        match shaken {
+            Ok(stream) => self.serve(stream).await,
+            Err(error) => {
+                if error.kind() == std::io::ErrorKind::TimedOut {
+                    self.metrics.limit_hit(Limit::Time);
+                }
+                let peer = self.peer;
+                tracing::debug!(%error, %peer, "no hands were shaken");
+            }
+        }
     }
 
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
