@@ -6,10 +6,10 @@ export KMRL_ENGINES_DIR ?= $(CURDIR)/.engines
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help run test engines lint docs generated
+.PHONY: help run test engines lint docs generated schemathesis dependencies
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and run the gateway with its own PostgreSQL and NATS
 	@scripts/engines.sh run
@@ -27,6 +27,13 @@ lint: ## Check the format and run clippy, warnings denied
 
 docs: ## Build the API documentation of the crates, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+schemathesis: engines ## Try every path of the OpenAPI document with right and wrong requests
+	$(CARGO) build
+	@scripts/schemathesis.sh
+
+dependencies: engines ## Check licences and sources of the dependencies
+	@scripts/dependencies.sh
 
 # Written beside and moved, so that a failing build leaves the old file whole.
 generated: ## Write the files that come from the code again
