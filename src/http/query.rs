@@ -45,10 +45,14 @@ impl<S: Send + Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for Q
 /// Whether a value keeps the limits that the document tells of its parameter. What is no number where one
 /// belongs is found by whoever reads it.
 fn keeps(parameter: &Parameter, value: &str) -> Result<(), String> {
+    let name = &parameter.name;
+    // PostgreSQL has no text with it.
+    if value.contains('\0') {
+        return Err(format!("`{name}` has the character U+0000"));
+    }
     let Some(RefOr::T(Schema::Object(limits))) = &parameter.schema else {
         return Ok(());
     };
-    let name = &parameter.name;
     if let Ok(number) = value.parse::<i128>() {
         if let Some(least) = limits.minimum.as_ref().and_then(whole)
             && number < least
@@ -120,7 +124,15 @@ mod tests {
         let asked = read("n=9&word=%E0%B4%AE%E0%B4%BE%E0%B4%B2").await.unwrap();
         assert_eq!((asked.n, asked.word.as_deref()), (Some(9), Some("മാല")));
         let many = "n=1&".repeat(MOST + 1);
-        for bad in ["n=-1", "n=10", "n=x", "word=four", "n=1&n=2", &many] {
+        for bad in [
+            "n=-1",
+            "n=10",
+            "n=x",
+            "word=four",
+            "word=%00",
+            "n=1&n=2",
+            &many,
+        ] {
             assert_eq!(
                 read(bad).await.err(),
                 Some(ProblemType::InvalidParameter),

@@ -81,7 +81,7 @@ fn memory(gateway: &Gateway) -> u64 {
 
 /// Large events, by real commands. Gives the most memory that was used meanwhile.
 async fn make_events(gateway: &Gateway, ids: &[String]) -> u64 {
-    let reason = "\u{1F687}".repeat(LARGE);
+    let reason = "\u{10400}".repeat(LARGE);
     let made = stream::iter(0..EVENTS).map(|n| {
         let path = format!("/api/v1/documents/{}/legal-holds", ids[n % ids.len()]);
         let body = json!({"matter": format!("case-{n}"), "reason": reason});

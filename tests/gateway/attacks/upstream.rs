@@ -133,7 +133,7 @@ async fn an_issuer_that_answers_nonsense_lets_nobody_in() {
         let hostile = Hostile::that(says).await;
         let url = format!("http://{}/keys", hostile.address);
         let settings = [
-            ("KMRL_JWT_ISSUER", "http://issuer.invalid"),
+            ("KMRL_JWT_ISSUER", "https://issuer.invalid"),
             ("KMRL_JWT_AUDIENCE", "kmrl-gateway"),
             ("KMRL_JWT_JWKS_URL", &*url),
         ];
