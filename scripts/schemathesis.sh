@@ -8,7 +8,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 engines=${KMRL_ENGINES_DIR:-$here/../.engines}
-gateway=${KMRL_GATEWAY_BIN:-${CARGO_TARGET_DIR:-$here/../target}/debug/kmrl-gateway}
+gateway=${SCHEMATHESIS_GATEWAY:-${CARGO_TARGET_DIR:-$here/../target}/debug/kmrl-gateway}
 wanted=$here/schemathesis/requirements.txt
 
 say() { echo "schemathesis: $*"; }

@@ -9,7 +9,9 @@ use kmrl_domain::access::{self, Outcome};
 use kmrl_projections::NAMES;
 use std::collections::BTreeSet;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::schema::{KnownFormat, Object, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, KnownFormat, Object, SchemaFormat, SchemaType, Type,
+};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 /// What its value is.
@@ -36,6 +38,9 @@ const STATUSES: &[&str] = &["queued", "processing", "processed", "failed"];
 
 /// 1 to 100 characters, none of them a control.
 const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]{1,100}$";
+
+/// Where `document_id` is in the path.
+const OF_ONE: &str = "/ws/documents/{id}";
 
 /// Paths that begin so, the parameter, what it takes. The first that fits counts.
 const TABLE: &[(&str, &str, Takes)] = &[
@@ -89,13 +94,28 @@ pub(super) fn precisely(mut api: OpenApi) -> OpenApi {
     for (path, item) in &mut api.paths.paths {
         let operations = [&mut item.get, &mut item.post, &mut item.delete];
         let parameters = operations.into_iter().flatten();
-        for parameter in parameters.flat_map(|o| o.parameters.iter_mut().flatten()) {
-            if let RefOr::T(parameter) = parameter {
-                describe(path, parameter);
-            }
+        for parameters in parameters.filter_map(|o| o.parameters.as_mut()) {
+            // The path names the document itself.
+            let named = |p: &RefOr<Parameter>| {
+                matches!(p, RefOr::T(p) if p.name == "document_id") && path.starts_with(OF_ONE)
+            };
+            parameters.retain(|parameter| !named(parameter));
+            describe_all(path, parameters);
         }
     }
+    let schemas = api.components.as_mut().map(|c| &mut c.schemas);
+    if let Some(RefOr::T(Schema::Object(form))) = schemas.and_then(|s| s.get_mut("UploadForm")) {
+        form.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    }
     api
+}
+
+fn describe_all(path: &str, parameters: &mut [RefOr<Parameter>]) {
+    for parameter in parameters {
+        if let RefOr::T(parameter) = parameter {
+            describe(path, parameter);
+        }
+    }
 }
 
 fn describe(path: &str, parameter: &mut Parameter) {

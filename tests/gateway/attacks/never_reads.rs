@@ -2,13 +2,12 @@
 //! go after a bounded time, and others go on.
 
 use super::wire;
-use crate::authority::{as_holder, key};
+use crate::authority::key;
 use crate::harness::{Gateway, KEY, World};
 use crate::sse::Sse;
 use crate::support::eventually;
 use futures::StreamExt;
 use futures::stream;
-use reqwest::Method;
 use serde_json::json;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,7 +16,7 @@ use tokio::net::{TcpSocket, TcpStream};
 const STREAM: &str = "/api/v1/events/stream";
 /// Of each kind.
 const CLIENTS: usize = 16;
-const EVENTS: usize = 600;
+const EVENTS: usize = 500;
 /// Characters of four bytes in each event, so that a client that does not read misses megabytes.
 const LARGE: usize = 1_000;
 
@@ -103,7 +102,7 @@ async fn clients_that_never_read_cost_little_and_are_let_go() {
     let world = World::with(&[("KMRL_LIVE_RING", "16"), ("KMRL_LIVE_LONGEST_WRITE", "10")]).await;
     let gateway = world.start_roles("api,relay,projector");
     let mut ids = Vec::new();
-    for n in 0..20 {
+    for n in 0..25 {
         let document = gateway
             .upload(&format!("{n}.txt"), format!("text {n}"))
             .await;
@@ -119,14 +118,14 @@ async fn clients_that_never_read_cost_little_and_are_let_go() {
         opened(&mut socket, &upgrade("/ws?after=0"), "101").await;
         idle.push(socket);
     }
-    let mut reader = Sse::open(&gateway, STREAM, Some(0)).await;
     let before = memory(&gateway);
     let most = make_events(&gateway, &ids).await;
-    // Kept for each of them, what they miss would be 90 MB and more.
+    // Kept for each of them, what they miss would be 70 MB and more.
     let grown = most.saturating_sub(before) / (1 << 20);
     println!("{} clients that never read: {grown} MiB more", 2 * CLIENTS);
-    assert!(grown < 64, "{grown} MiB");
+    assert!(grown < 48, "{grown} MiB");
     // Whoever reads is told everything.
+    let mut reader = Sse::open(&gateway, STREAM, Some(0)).await;
     let told = reader.events(ids.len() + EVENTS).await;
     assert_eq!(told.len(), ids.len() + EVENTS);
     drop(reader);
@@ -200,12 +199,8 @@ async fn a_socket_that_never_stops_asking_loses_its_revoked_key() {
         (connections(&gateway).await == 1).then_some(())
     })
     .await;
-    let keys = as_holder(&gateway, Method::GET, "/api/v1/keys", KEY)
-        .send()
-        .await
-        .unwrap();
-    let keys: serde_json::Value = keys.json().await.unwrap();
-    let id = keys["keys"][0]["id"].as_str().unwrap().to_owned();
+    // The id is the part of a key that may be shown.
+    let id = secret.split('_').nth(1).unwrap();
     let revoke = gateway.post(&format!("/api/v1/keys/{id}/revoke"));
     let answer = revoke
         .json(&json!({"reason": "stolen"}))
