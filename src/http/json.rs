@@ -76,7 +76,8 @@ async fn read(request: Request) -> Result<Vec<u8>, Problem> {
 
 /// A struct would also be read from an array of its fields' values, which no client is told of.
 fn object(bytes: &[u8]) -> Result<(), Problem> {
-    let is_one = bytes.trim_ascii_start().first() == Some(&b'{');
+    // What is too deep is told first.
+    let is_one = bytes.trim_ascii_start().first() == Some(&b'{') || depth(bytes) > MAX_DEPTH;
     let what = "the body is a JSON object";
     is_one
         .then_some(())
