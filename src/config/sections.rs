@@ -60,6 +60,8 @@ pub struct LiveSettings {
     pub heartbeat: Duration,
     /// Silence after which the position is told.
     pub checkpoint: Duration,
+    /// A client that takes nothing for this long is let go.
+    pub longest_write: Duration,
 }
 
 /// The HTTP server.
@@ -201,6 +203,7 @@ pub(super) fn live(r: &mut Reader) -> LiveSettings {
         ring: usize::try_from(r.number("live.ring", 16, 1_000_000)).unwrap_or(4096),
         heartbeat: seconds(r, "live.heartbeat"),
         checkpoint: seconds(r, "live.checkpoint"),
+        longest_write: seconds(r, "live.longest_write"),
     }
 }
 

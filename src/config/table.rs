@@ -505,6 +505,12 @@ pub const SETTINGS: &[Setting] = &[
         "Seconds of silence after which a subscriber is told the position.",
     ),
     plain(
+        "live.longest_write",
+        "KMRL_LIVE_LONGEST_WRITE",
+        "60",
+        "Seconds after which a subscriber who takes nothing of what is written is let go.",
+    ),
+    plain(
         "http.min_position_wait",
         "KMRL_HTTP_MIN_POSITION_WAIT",
         "5",

@@ -76,10 +76,11 @@ async fn go_on(
 
 async fn prove(state: &ApiState, request: &mut Request) -> Result<Principal, Problem> {
     let credential = given(request.headers()).map(str::to_owned);
-    let ticket = match (&credential, LIVE.contains(&route(request))) {
-        (None, true) => take_ticket(request),
-        _ => None,
+    let ticket = match LIVE.contains(&route(request)) {
+        true => take_ticket(request),
+        false => None,
     };
+    // Beside a credential of the headers a ticket is not looked at, and not used up.
     let proved = match (&credential, &ticket) {
         (Some(credential), _) => state.identity.prove(credential).await,
         (None, Some(ticket)) => state.identity.redeem(ticket).await,
@@ -122,14 +123,22 @@ fn route(request: &Request) -> &str {
     matched.map_or("", MatchedPath::as_str)
 }
 
-/// The credential of the headers.
+/// The credential of the headers: the key, or where there is none the bearer token.
 pub(super) fn given(headers: &HeaderMap) -> Option<&str> {
-    let api_key = headers.get("x-api-key").and_then(|v| v.to_str().ok());
-    api_key.or_else(|| {
-        let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, token) = value.split_once(' ')?;
+    only(headers, "x-api-key").or_else(|| {
+        let value = only(headers, AUTHORIZATION.as_str())?;
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     })
+}
+
+/// A header's value. Given twice it has none that counts: whatever stands before the gateway may have looked at
+/// the other one. That is no credential, and neither is one that is no text.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    let alone = values.next().is_none();
+    Some(first.to_str().ok().filter(|_| alone).unwrap_or_default())
 }
 
 /// Takes the ticket out of the query: it is no parameter of what follows.
@@ -233,6 +242,20 @@ mod tests {
         headers.clear();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic abc"));
         assert_eq!(given(&headers), None);
+    }
+
+    #[test]
+    fn a_credential_given_twice_is_none() {
+        for name in ["x-api-key", "authorization"] {
+            let mut headers = HeaderMap::new();
+            headers.append(name, HeaderValue::from_static("Bearer abc"));
+            headers.append(name, HeaderValue::from_static("Bearer abc"));
+            assert!(given(&headers).is_none_or(str::is_empty), "{name}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer abc"));
+        headers.insert("x-api-key", HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(given(&headers), Some(""));
     }
 
     #[test]

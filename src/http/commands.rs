@@ -29,7 +29,7 @@ const MOST: usize = 100;
 #[serde(deny_unknown_fields)]
 pub(super) struct Batch {
     /// At most 100.
-    #[schema(value_type = Vec<BatchCommand>)]
+    #[schema(value_type = Vec<BatchCommand>, min_items = 1, max_items = 100)]
     commands: Vec<Value>,
 }
 
@@ -38,9 +38,13 @@ pub(super) struct Batch {
 pub(super) struct BatchCommand {
     /// correct, review, withdraw or reprocess.
     #[serde(rename = "type")]
-    #[schema(example = "reprocess")]
+    #[schema(
+        example = "reprocess",
+        pattern = "^(correct|review|withdraw|reprocess)$"
+    )]
     kind: String,
     /// The document.
+    #[schema(format = Uuid)]
     document_id: String,
     /// Only when the document is at this version.
     if_version: Option<i64>,

@@ -1,9 +1,9 @@
 //! JSON bodies, taken strictly: bounded in size and depth, unknown fields refused.
 
 use super::problem::{Problem, ProblemType};
-use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
+use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
 /// Largest JSON body, in bytes.
@@ -21,7 +21,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !is_json(&request) {
             return Err(Problem::new(ProblemType::ContentTypeUnsupported));
         }
-        parse(&read(request).await?).map(Self)
+        let bytes = read(request).await?;
+        object(&bytes)?;
+        parse(&bytes).map(Self)
     }
 }
 
@@ -40,6 +42,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OptionalJson<T> {
         if !declared {
             return Err(Problem::new(ProblemType::ContentTypeUnsupported));
         }
+        if bytes.trim_ascii() == b"null" {
+            return Ok(Self(None));
+        }
+        object(&bytes)?;
         parse(&bytes).map(|value| Self(Some(value)))
     }
 }
@@ -52,11 +58,30 @@ fn is_json(request: &Request) -> bool {
 }
 
 async fn read(request: Request) -> Result<Vec<u8>, Problem> {
-    let what = || format!("a JSON body has at most {MAX_BODY} bytes");
-    to_bytes(request.into_body(), MAX_BODY)
-        .await
-        .map(Into::into)
-        .map_err(|_| Problem::new(ProblemType::BodyTooLarge).detail(what()))
+    let mut body = request.into_body().into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        // Whoever sends chunks that are none, or less than announced, is told so if still there.
+        let chunk = chunk.map_err(|_| {
+            Problem::new(ProblemType::JsonMalformed).detail("the body did not come whole")
+        })?;
+        if bytes.len() + chunk.len() > MAX_BODY {
+            let what = format!("a JSON body has at most {MAX_BODY} bytes");
+            return Err(Problem::new(ProblemType::BodyTooLarge).detail(what));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// A struct would also be read from an array of its fields' values, which no client is told of.
+fn object(bytes: &[u8]) -> Result<(), Problem> {
+    // What is too deep is told first.
+    let is_one = bytes.trim_ascii_start().first() == Some(&b'{') || depth(bytes) > MAX_DEPTH;
+    let what = "the body is a JSON object";
+    is_one
+        .then_some(())
+        .ok_or_else(|| Problem::new(ProblemType::JsonMalformed).detail(what))
 }
 
 /// Parses bounded JSON.

@@ -78,12 +78,14 @@ problems! {
     MetadataInvalid = 400 "metadata-invalid" "The metadata is not a JSON object";
     PriorityInvalid = 400 "priority-invalid" "The priority is none of high, normal, low";
     FieldUnknown = 400 "field-unknown" "The form has a field that an upload does not take";
+    FieldRepeated = 400 "field-repeated" "The form has a field twice";
     FieldTooLarge = 413 "field-too-large" "A form field is larger than allowed";
     MultipartMalformed = 400 "multipart-malformed" "The body is no well-formed multipart form";
     JsonMalformed = 400 "json-malformed" "The body is not the JSON expected";
     JsonTooDeep = 400 "json-too-deep" "The JSON is nested too deep";
     BodyTooLarge = 413 "body-too-large" "The body is larger than allowed";
     ContentTypeUnsupported = 415 "content-type-unsupported" "The body must be application/json";
+    RequestMalformed = 400 "request-malformed" "The head of the request can be understood in several ways";
     SearchQueryInvalid = 400 "search-query-invalid" "The query cannot be searched for";
     UnknownParameter = 400 "unknown-parameter" "A query parameter is unknown";
     InvalidParameter = 400 "invalid-parameter" "A parameter has a value that cannot be used";

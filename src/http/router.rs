@@ -4,18 +4,20 @@ use super::audited::audited;
 use super::auth::admit;
 use super::context::trace_request;
 use super::cors;
+use super::head::unambiguous;
 use super::limited::by_address;
 use super::paced::paced;
 use super::problem::{Problem, ProblemType};
 use super::security_headers;
 use super::state::ApiState;
 use super::{
-    asyncapi, audit, blocked_addresses, commands, dead_letters, documents, erasures, events,
-    health, keys, live, log, metrics, openapi, search, status, websocket_info, websocket_ticket,
+    asyncapi, audit, blocked_addresses, commands, dead_letters, documented, documents, erasures,
+    events, health, keys, live, log, metrics, openapi, search, status, websocket_info,
+    websocket_ticket,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use std::any::Any;
@@ -65,7 +67,8 @@ fn split() -> (Split, OpenApi, OpenApi) {
 /// All routes without state, and the document.
 pub(super) fn routes() -> (Router<ApiState>, OpenApi) {
     let (split, open, guarded) = split();
-    (split.open.merge(split.guarded), open.merge_from(guarded))
+    let document = documented::precisely(open.merge_from(guarded));
+    (split.open.merge(split.guarded), document)
 }
 
 /// The document of the routes that ask for a credential.
@@ -123,6 +126,7 @@ fn finish(router: Router<ApiState>, state: ApiState) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         // Each reader of a body has a limit of its own; uploads are cut off while they stream.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(unambiguous))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), cors::preflight))
         .layer(from_fn_with_state(state.clone(), by_address))

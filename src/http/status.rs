@@ -30,7 +30,7 @@ pub(super) struct SystemStatus {
 
 /// The gateway in one answer
 #[utoipa::path(
-    get, path = "/api/v1/status", tag = "health",
+    get, path = "/api/v1/status", operation_id = "system_status", tag = "health",
     responses(
         (status = 200, description = "How it is", body = SystemStatus),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),

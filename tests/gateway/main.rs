@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod attacks;
 mod audit;
 mod authority;
 mod backup;

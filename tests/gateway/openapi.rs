@@ -45,6 +45,12 @@ async fn the_document_and_the_router_name_the_same_routes() {
     gateway.finished(&id).await;
     let document = gateway.json("/openapi.json").await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut names = BTreeSet::new();
+    let items = document["paths"].as_object().unwrap().values();
+    for operation in items.flat_map(|item| item.as_object().unwrap().values()) {
+        let name = operation["operationId"].as_str().unwrap();
+        assert!(names.insert(name), "two operations are called {name}");
+    }
     for (template, item) in document["paths"].as_object().unwrap() {
         let path = concrete(template, &id);
         for method in METHODS {

@@ -20,7 +20,7 @@ pub struct Frame {
 
 pub struct Sse {
     chunks: BoxStream<'static, reqwest::Result<bytes::Bytes>>,
-    buffer: String,
+    buffer: Vec<u8>,
     /// The last id of any frame: what a browser would come back with.
     pub last_id: Option<i64>,
 }
@@ -40,7 +40,7 @@ impl Sse {
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
         Self {
             chunks: answer.bytes_stream().boxed(),
-            buffer: String::new(),
+            buffer: Vec::new(),
             last_id,
         }
     }
@@ -49,14 +49,16 @@ impl Sse {
     pub async fn frame(&mut self) -> Option<Frame> {
         let reading = async {
             loop {
-                if let Some((frame, rest)) = self.buffer.split_once("\n\n") {
-                    let frame = parse(frame);
-                    self.buffer = rest.to_owned();
+                // A chunk may end within a character.
+                if let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
+                    let rest = self.buffer.split_off(end + 2);
+                    let text = std::mem::replace(&mut self.buffer, rest);
+                    let frame = parse(std::str::from_utf8(&text[..end]).unwrap());
                     self.last_id = frame.id.or(self.last_id);
                     return Some(frame);
                 }
                 let chunk = self.chunks.next().await?.expect("the stream broke off");
-                self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
+                self.buffer.extend_from_slice(&chunk);
             }
         };
         let frame = tokio::time::timeout(PATIENCE, reading).await;

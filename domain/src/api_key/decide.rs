@@ -106,10 +106,10 @@ impl ApiKey {
         if self.grant.is_none() {
             return Err(ApiKeyRefusal::Unknown);
         }
+        let reason = crate::decide::reason::given(&c.reason).ok_or(ApiKeyRefusal::Reason)?;
         if self.revoked {
             return Ok(None);
         }
-        let reason = crate::decide::reason::given(&c.reason).ok_or(ApiKeyRefusal::Reason)?;
         Ok(Some(ApiKeyEvent::KeyRevoked(KeyRevoked {
             reason,
             revoked_at: c.at,

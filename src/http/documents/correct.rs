@@ -3,7 +3,7 @@
 use super::super::context::Caller;
 use super::super::etag::IfMatch;
 use super::super::json::Json;
-use super::super::problem::{Problem, ProblemBody};
+use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::state::ApiState;
 use super::change::{Change, Changed, parse_id};
 use axum::extract::{Path, State};
@@ -43,6 +43,12 @@ impl CorrectRequest {
             };
             PrivatePart::seal(state.ids.salt(), &content).map_err(|e| Problem::internal(&e))
         };
+        let text = self.metadata.as_ref().map(serde_json::to_string);
+        let text = text.transpose().map_err(|e| Problem::internal(&e))?;
+        if text.is_some_and(|text| text.contains("\\u0000")) {
+            let what = "metadata may not hold the character U+0000";
+            return Err(Problem::new(ProblemType::CommandInvalid).detail(what));
+        }
         let private = self.metadata.as_ref().map(seal).transpose()?;
         let command = DocumentCommand::Correct(Correct {
             department: self.department.clone(),

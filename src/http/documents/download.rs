@@ -32,8 +32,8 @@ pub(super) struct DownloadQuery {}
         ("Range" = Option<String>, Header, description = "One range of bytes"),
     ),
     responses(
-        (status = 200, description = "The bytes", content_type = "application/octet-stream", headers(("ETag" = String, description = "SHA-256 of the bytes"))),
-        (status = 206, description = "The range of the bytes", content_type = "application/octet-stream"),
+        (status = 200, description = "The bytes, as the type that they are", content_type = "*/*", headers(("ETag" = String, description = "SHA-256 of the bytes"))),
+        (status = 206, description = "The range of the bytes", content_type = "*/*"),
         (status = 304, description = "The client has them"),
         (status = 400, description = "The request cannot be used", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid key", body = ProblemBody, content_type = "application/problem+json"),

@@ -19,7 +19,11 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(super) struct ErasureRequest {
     /// 1 to 1000 characters. It stays in the log: it must not repeat what is to be erased.
-    #[schema(example = "asked for by the person concerned, under the data protection act")]
+    #[schema(
+        example = "asked for by the person concerned, under the data protection act",
+        min_length = 1,
+        max_length = 1000
+    )]
     reason: String,
 }
 

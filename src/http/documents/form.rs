@@ -4,9 +4,9 @@ use super::super::json;
 use super::super::problem::{Problem, ProblemType};
 use super::super::state::ApiState;
 use super::door;
+use super::measured::{Flow, Measured};
 use crate::config::UploadSettings;
 use crate::spool::Spooled;
-use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
 use kmrl_domain::values::Priority;
 use serde_json::{Map, Value};
@@ -52,6 +52,11 @@ pub(super) fn refused(kind: ProblemType, what: impl Into<String>) -> Unaccepted 
     Unaccepted::Refused(Problem::new(kind).detail(what))
 }
 
+fn repeated(name: &str) -> Unaccepted {
+    let what = format!("the form has a second field named {name}");
+    refused(ProblemType::FieldRepeated, what)
+}
+
 fn broken(error: &MultipartError) -> Unaccepted {
     let problem = Problem::new(ProblemType::MultipartMalformed).detail(error.body_text());
     // A stream that ends early is a client that went away.
@@ -69,11 +74,12 @@ struct Fields {
 /// Reads the whole form.
 pub(super) async fn read(
     state: &ApiState,
-    multipart: &mut Multipart,
+    Measured { multipart, flow }: &mut Measured,
     seen: &mut Seen,
 ) -> Result<Form, Unaccepted> {
     let mut fields = Fields::default();
     while let Some(field) = multipart.next_field().await.map_err(|e| broken(&e))? {
+        flow.came_out();
         match field.name().unwrap_or_default().to_owned().as_str() {
             "file" if fields.file.is_some() => {
                 return Err(refused(
@@ -81,15 +87,21 @@ pub(super) async fn read(
                     "the form has a second part named file",
                 ));
             }
-            "file" => fields.file = Some(spool(state, field, seen).await?),
+            // Whoever reads the first and whoever reads the last must not differ over what was sent.
+            "source" if fields.source.is_some() => return Err(repeated("source")),
+            "metadata" if fields.metadata.is_some() => return Err(repeated("metadata")),
+            "priority" if fields.priority.is_some() => return Err(repeated("priority")),
+            "file" => fields.file = Some(spool(state, field, flow, seen).await?),
             "source" => {
-                let source = text(field, "source", MAX_SOURCE).await?;
+                let source = text(field, flow, "source", MAX_SOURCE).await?;
                 seen.source = known(&state.upload.now(), &source).then(|| source.clone());
                 fields.source = Some(source);
             }
-            "metadata" => fields.metadata = Some(text(field, "metadata", MAX_METADATA).await?),
+            "metadata" => {
+                fields.metadata = Some(text(field, flow, "metadata", MAX_METADATA).await?)
+            }
             "priority" => {
-                let word = text(field, "priority", MAX_SOURCE).await?;
+                let word = text(field, flow, "priority", MAX_SOURCE).await?;
                 let priority = word.parse::<Priority>();
                 fields.priority = Some(
                     priority.map_err(|e| refused(ProblemType::PriorityInvalid, e.to_string()))?,
@@ -107,8 +119,8 @@ pub(super) async fn read(
 
 /// Reads on and throws away, for a while: a client that is still sending when the connection
 /// closes may never see the answer.
-pub(super) async fn discard_rest(multipart: &mut Multipart) {
-    // Going on to the next part reads this one to its end.
+pub(super) async fn discard_rest(Measured { multipart, flow }: &mut Measured) {
+    flow.discard();
     let reading = async { while let Ok(Some(_)) = multipart.next_field().await {} };
     // Whoever sends for longer than this is not waited for.
     let _ = tokio::time::timeout(DISCARD_FOR, reading).await;
@@ -171,9 +183,15 @@ fn metadata(text: &str) -> Result<Map<String, Value>, Unaccepted> {
     }
 }
 
-async fn text(mut field: Field<'_>, name: &str, most: usize) -> Result<String, Unaccepted> {
+async fn text(
+    mut field: Field<'_>,
+    flow: &Flow,
+    name: &str,
+    most: usize,
+) -> Result<String, Unaccepted> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|e| broken(&e))? {
+        flow.came_out();
         if bytes.len() + chunk.len() > most {
             return Err(refused(
                 ProblemType::FieldTooLarge,
@@ -193,6 +211,7 @@ async fn text(mut field: Field<'_>, name: &str, most: usize) -> Result<String, U
 async fn spool(
     state: &ApiState,
     mut field: Field<'_>,
+    flow: &Flow,
     seen: &mut Seen,
 ) -> Result<(Spooled, String, Option<String>), Unaccepted> {
     let Some(name) = field.file_name().map(ToOwned::to_owned) else {
@@ -208,6 +227,7 @@ async fn spool(
     let failed = |e: std::io::Error| Unaccepted::Failed(e.into());
     let mut writer = state.spool.create().await.map_err(failed)?;
     while let Some(chunk) = field.chunk().await.map_err(|e| broken(&e))? {
+        flow.came_out();
         seen.received += chunk.len() as u64;
         if seen.received > most {
             let what = format!("such a file has at most {most} bytes");

@@ -26,10 +26,17 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields)]
 pub(super) struct LegalHoldRequest {
     /// 1 to 64 letters, digits, -, _ and .; the first a letter or digit.
-    #[schema(example = "case-2026-17")]
+    #[schema(
+        example = "case-2026-17",
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+    )]
     matter: String,
     /// 1 to 1000 characters.
-    #[schema(example = "inquiry into the accident of 3 May")]
+    #[schema(
+        example = "inquiry into the accident of 3 May",
+        min_length = 1,
+        max_length = 1000
+    )]
     reason: String,
 }
 
@@ -38,7 +45,7 @@ pub(super) struct LegalHoldRequest {
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseRequest {
     /// 1 to 1000 characters.
-    #[schema(example = "the inquiry is closed")]
+    #[schema(example = "the inquiry is closed", min_length = 1, max_length = 1000)]
     reason: String,
 }
 

@@ -12,6 +12,7 @@ mod history;
 mod judged;
 mod legal_holds;
 mod list;
+mod measured;
 mod media_type;
 mod page;
 mod past;

@@ -36,7 +36,11 @@ pub(crate) fn holds(state: Option<&str>) -> bool {
 #[serde(deny_unknown_fields)]
 pub(super) struct QuarantineRequest {
     /// 1 to 1000 characters. It stays in the log.
-    #[schema(example = "the macros were looked at: they number the rows")]
+    #[schema(
+        example = "the macros were looked at: they number the rows",
+        min_length = 1,
+        max_length = 1000
+    )]
     reason: String,
 }
 

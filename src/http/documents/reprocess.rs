@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 pub(crate) struct ReprocessRequest {
     /// high, normal (the default) or low.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "high")]
+    #[schema(value_type = String, required = false, example = "high", pattern = "^(high|normal|low)$")]
     priority: Priority,
 }
 

@@ -11,6 +11,7 @@ use super::super::problem::{Problem, ProblemBody, ProblemType};
 use super::super::state::ApiState;
 use super::door::{self, Admitted, Stopped};
 use super::form::{self, Form, Seen, Unaccepted};
+use super::measured::Measured;
 use super::media_type;
 use super::view::{Accepted, Document};
 use crate::commands::{CommandError, CommandOptions, Executed};
@@ -19,8 +20,7 @@ use crate::fault_point;
 use crate::metrics::{Stage, UploadOutcome};
 use crate::ports::{Spooled, blob_key};
 use axum::Json;
-use axum::extract::multipart::MultipartRejection;
-use axum::extract::{Multipart, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use kmrl_domain::Permission;
@@ -47,13 +47,13 @@ struct UploadForm {
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
     /// Where it comes from.
-    #[schema(example = "maximo")]
+    #[schema(example = "maximo", min_length = 1, max_length = 64)]
     source: String,
     /// A JSON object with whatever the sender knows of it, at most 64 KiB.
-    #[schema(example = "{\"wonum\":\"WO-1\"}")]
+    #[schema(example = "{\"wonum\":\"WO-1\"}", nullable = false)]
     metadata: Option<String>,
     /// high, normal (the default) or low.
-    #[schema(example = "normal")]
+    #[schema(example = "normal", nullable = false, pattern = "^(high|normal|low)$")]
     priority: Option<String>,
 }
 
@@ -78,16 +78,15 @@ pub(super) async fn upload(
     State(state): State<ApiState>,
     caller: Caller,
     headers: HeaderMap,
-    multipart: Result<Multipart, MultipartRejection>,
+    measured: Result<Measured, Problem>,
 ) -> Result<Response, Problem> {
     let begun = Instant::now();
     let key = idempotency::key(&headers)?;
-    let mut multipart = multipart
-        .map_err(|e| Problem::new(ProblemType::MultipartMalformed).detail(e.body_text()))?;
+    let mut measured = measured?;
     let mut seen = Seen::default();
-    let form = form::read(&state, &mut multipart, &mut seen).await;
+    let form = form::read(&state, &mut measured, &mut seen).await;
     if matches!(form, Err(Unaccepted::Refused(_) | Unaccepted::Failed(_))) {
-        form::discard_rest(&mut multipart).await;
+        form::discard_rest(&mut measured).await;
     }
     match form {
         Ok(form) => {

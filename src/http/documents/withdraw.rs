@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(crate) struct WithdrawRequest {
     /// 1 to 1000 characters.
-    #[schema(example = "sent twice")]
+    #[schema(example = "sent twice", min_length = 1, max_length = 1000)]
     reason: String,
 }
 

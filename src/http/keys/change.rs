@@ -32,7 +32,7 @@ pub(super) struct RotateRequest {
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeRequest {
     /// 1 to 1000 characters.
-    #[schema(example = "the laptop was stolen")]
+    #[schema(example = "the laptop was stolen", min_length = 1, max_length = 1000)]
     reason: String,
 }
 

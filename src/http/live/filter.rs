@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// Documents that one connection may subscribe to at once.
 pub const MOST_SUBSCRIPTIONS: usize = 1_000;
-/// Longest word taken for a source or a department, in bytes.
+/// Longest word taken for a source or a department, in characters.
 const LONGEST_WORD: usize = 64;
 
 /// A query that cannot be taken. Shown to the client.
@@ -130,8 +130,8 @@ fn event_type(name: &str, value: &str) -> Result<&'static str, BadQuery> {
 }
 
 fn word(name: &str, value: &str) -> Result<String, BadQuery> {
-    if value.is_empty() || value.len() > LONGEST_WORD {
-        return Err(BadQuery::new(name, "must have 1 to 64 bytes"));
+    if value.is_empty() || value.chars().count() > LONGEST_WORD {
+        return Err(BadQuery::new(name, "must have 1 to 64 characters"));
     }
     Ok(value.to_owned())
 }

@@ -18,8 +18,6 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 
-/// A client that takes nothing for this long is closed; it can resume by `?after=`.
-const LONGEST_WRITE: Duration = Duration::from_mins(1);
 /// Messages and pings that a client may send: several questions for each document that it may subscribe to.
 const MOST_MESSAGES: Quota = Quota::a_minute(3_000);
 /// For the closing handshake.
@@ -113,9 +111,9 @@ impl Connection {
 
     /// Waits for one thing to do and does it.
     async fn turn(&mut self) -> Result<(), End> {
-        // Each of these loses nothing when another one is first.
+        // Each of these loses nothing when another one is first, and none is always first: a client that never stops
+        // asking has to answer pings, and to be let in still, all the same.
         tokio::select! {
-            biased;
             () = self.hub.stop().cancelled() => Err(AWAY),
             said = self.socket.next() => self.hear(said).await,
             _ = self.heartbeat.tick() => self.ping().await,
@@ -263,6 +261,7 @@ impl Connection {
     /// Writes messages and flushes. Blocks while the client does not read, up to a limit: what
     /// waits meanwhile is bounded by the batch and by the ring, not by the client.
     async fn write(&mut self, messages: Vec<Message>) -> Result<(), End> {
+        let longest = self.hub.settings().longest_write;
         let socket = &mut self.socket;
         let writing = async {
             for message in messages {
@@ -271,7 +270,7 @@ impl Connection {
             socket.flush().await
         };
         let written = tokio::select! {
-            written = timeout(LONGEST_WRITE, writing) => written,
+            written = timeout(longest, writing) => written,
             () = self.hub.stop().cancelled() => return Err(AWAY),
         };
         self.silent_at = Instant::now() + self.hub.settings().checkpoint;

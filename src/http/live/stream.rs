@@ -19,12 +19,9 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use futures::stream;
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-/// A client that takes nothing for this long is let go; it can resume.
-const LONGEST_WRITE: Duration = Duration::from_mins(1);
 /// Chunks that wait for the client.
 const CHUNKS: usize = 1;
 
@@ -148,7 +145,8 @@ impl Writer {
         if text.is_empty() {
             return Ok(());
         }
-        let sending = timeout(LONGEST_WRITE, self.sender.send(text.into()));
+        let longest = self.hub.settings().longest_write;
+        let sending = timeout(longest, self.sender.send(text.into()));
         let sent = tokio::select! {
             sent = sending => sent,
             () = self.hub.stop().cancelled() => return Err(End),
