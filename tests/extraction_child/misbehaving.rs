@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 fn misbehave_as_helper() -> ExitCode {
-    let document = std::env::args().last().unwrap_or_default();
+    let document = std::env::args().next_back().unwrap_or_default();
     let document = std::fs::read(document).unwrap_or_default();
     let says = |word: &str| document.windows(word.len()).any(|w| w == word.as_bytes());
     match () {
