@@ -179,7 +179,7 @@ mod tests {
     async fn a_large_file_comes_through_in_bounded_pieces() {
         let chunk: &[u8] = &[b'x'; 16 * 1024];
         let chunks = many(HEAD, 1)
-            .chain(many(chunk, 4_000))
+            .chain(many(chunk, 100))
             .chain(many(b"\r\n--b--", 1));
         let Measured {
             mut multipart,
@@ -189,11 +189,12 @@ mod tests {
         flow.came_out();
         let mut length = 0;
         while let Some(piece) = field.chunk().await.unwrap() {
-            assert!(piece.len() <= AHEAD + 2 * chunk.len(), "{}", piece.len());
+            // What the reader still had comes on top.
+            assert!(piece.len() <= 2 * AHEAD + chunk.len(), "{}", piece.len());
             length += piece.len();
             flow.came_out();
         }
-        assert_eq!(length, 4_000 * chunk.len());
+        assert_eq!(length, 100 * chunk.len());
         drop(field);
         assert!(multipart.next_field().await.unwrap().is_none());
     }

@@ -4,8 +4,8 @@ use crate::event_store::{EventFilter, EventLog, LogError};
 use kmrl_domain::RecordedEvent;
 use uuid::Uuid;
 
-/// Events read from the log at once.
-const PAGE: i64 = 256;
+/// Events read from the log at once. Few, as what is read is read again when a heartbeat comes first.
+const PAGE: i64 = 64;
 
 /// Why a replay failed.
 #[derive(Debug, thiserror::Error)]

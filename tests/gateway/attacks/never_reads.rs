@@ -126,8 +126,10 @@ async fn clients_that_never_read_cost_little_and_are_let_go() {
     assert!(grown < 48, "{grown} MiB");
     // Whoever reads is told everything.
     let mut reader = Sse::open(&gateway, STREAM, Some(0)).await;
-    let told = reader.events(ids.len() + EVENTS).await;
-    assert_eq!(told.len(), ids.len() + EVENTS);
+    let mut told = 0;
+    while told < ids.len() + EVENTS {
+        told += usize::from(reader.frame().await.unwrap().data.is_some());
+    }
     drop(reader);
     eventually("all are let go", || async {
         (connections(&gateway).await == 0).then_some(())

@@ -191,6 +191,8 @@ async fn forms_have_a_limit() {
     let request = gateway.post("/api/v1/documents/upload").multipart(form);
     expect_problem(request.send().await.unwrap(), 413, "field-too-large").await;
     assert_eq!(gateway.json("/api/v1/documents/").await["total"], 0);
+    // What is large and a form comes through.
+    gateway.upload("large.txt", "words ".repeat(2 << 20)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

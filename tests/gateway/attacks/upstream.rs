@@ -49,11 +49,14 @@ impl Hostile {
 
 async fn answer(stream: TcpStream, says: Says) {
     let (mut reader, mut writer) = stream.into_split();
+    let mut buffer = vec![0; 64 * 1024];
+    if !matches!(says, Says::Nothing) {
+        // An answer before the question is none.
+        let _ = reader.read(&mut buffer).await;
+    }
     // What is asked is read, so that nobody waits for room.
-    let listening = tokio::spawn(async move {
-        let mut buffer = vec![0; 64 * 1024];
-        while matches!(reader.read(&mut buffer).await, Ok(1..)) {}
-    });
+    let listening =
+        tokio::spawn(async move { while matches!(reader.read(&mut buffer).await, Ok(1..)) {} });
     match says {
         Says::Nothing => listening.abort(),
         Says::Once(text) => {
