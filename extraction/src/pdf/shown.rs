@@ -18,17 +18,7 @@ const CELL: f64 = 4.0;
 #[derive(Default)]
 pub(super) struct Shown(HashMap<u64, Point, BuildHasherDefault<Fold>>);
 
-/// Glyphs of a full page, for which there is room from the start.
-const FULL_PAGE: usize = 3_000;
-
 impl Shown {
-    pub(super) fn of_a_page() -> Self {
-        Self(HashMap::with_capacity_and_hasher(
-            FULL_PAGE,
-            BuildHasherDefault::default(),
-        ))
-    }
-
     /// Note a glyph, given by what it shows and where; whether it was there before.
     pub(super) fn is_repeat(&mut self, glyph: u64, origin: Point, em: f64) -> bool {
         if self.holds(glyph, origin, em) {
