@@ -4,7 +4,7 @@
 
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::{Transform, TypedInstruction};
-use hayro_syntax::object::{Dict, Name, Number, Object, String as PdfString, dict_or_stream};
+use hayro_syntax::object::{Dict, Number, Object, String as PdfString, dict_or_stream};
 use hayro_syntax::page::Resources;
 use kurbo::{Affine, BezPath, Point, Rect, Shape};
 
@@ -14,6 +14,7 @@ use super::fonts::{Code, Fonts};
 use super::known::Known;
 use super::layers::Layers;
 use super::place::Place;
+use super::scope::Scope;
 use super::state::{Mode, Paint, Saved, State};
 
 /// Steps that a clip is worth. Each form is clipped, and takes that much longer than a glyph.
@@ -97,9 +98,10 @@ impl<'a, 'd, C: Canvas> Interpreter<'a, 'd, C> {
     ) -> Result<(), Spent> {
         let before = self.state.clone();
         let outside = self.saved.begin();
+        let scope = Scope::new(resources);
         let mut instructions = TypedIter::new(content);
         while let Some(instruction) = instructions.next() {
-            self.instruction(instruction, resources)?;
+            self.instruction(instruction, &scope)?;
         }
         // A path does not go on beyond the content that begins it.
         self.path.truncate(0);
@@ -112,9 +114,10 @@ impl<'a, 'd, C: Canvas> Interpreter<'a, 'd, C> {
     fn instruction(
         &mut self,
         instruction: TypedInstruction<'_, '_>,
-        resources: &Resources<'a>,
+        scope: &Scope<'_, 'a>,
     ) -> Result<(), Spent> {
         use TypedInstruction as On;
+        let resources = scope.resources;
         match instruction {
             On::ShowText(text) => return self.show_one(text.0),
             On::ShowTexts(texts) => {
@@ -137,7 +140,10 @@ impl<'a, 'd, C: Canvas> Interpreter<'a, 'd, C> {
                 self.next_line();
                 return self.show_one(set.2);
             }
-            On::TextFont(font) => self.set_font(font.0, font.1.as_f32(), resources),
+            On::TextFont(font) => {
+                self.state.text.size = font.1.as_f32();
+                self.state.text.font = scope.font(font.0, self.fonts);
+            }
             On::BeginMarkedContent(_) => {
                 self.layers.begin();
                 self.canvas.begin_marked(None);
@@ -153,7 +159,7 @@ impl<'a, 'd, C: Canvas> Interpreter<'a, 'd, C> {
             On::RestoreState(_) => self.saved.restore(&mut self.state),
             On::Transform(by) => self.state.matrix *= matrix(&by),
             On::SetGraphicsState(name) => {
-                if let Some(set) = resources.get_ext_g_state(name.0) {
+                if let Some(set) = scope.graphics(name.0) {
                     self.set_graphics(&set, resources);
                 }
             }
@@ -340,15 +346,6 @@ impl<'a, 'd, C: Canvas> Interpreter<'a, 'd, C> {
                 ..fill
             },
         }
-    }
-
-    fn set_font(&mut self, name: &Name<'_>, size: f32, resources: &Resources<'a>) {
-        let dictionary = resources.get_font(name);
-        self.state.text.size = size;
-        self.state.text.font = match dictionary {
-            Some(dictionary) => self.fonts.font(&dictionary),
-            None => self.fonts.fallback(),
-        };
     }
 
     fn show_one(&mut self, bytes: &PdfString<'_>) -> Result<(), Spent> {

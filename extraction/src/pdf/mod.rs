@@ -28,6 +28,7 @@ mod piece;
 mod place;
 mod repair;
 mod scan;
+mod scope;
 mod shown;
 mod state;
 mod structure;
