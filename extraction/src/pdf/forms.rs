@@ -132,10 +132,9 @@ impl<'a, C: Canvas> Interpreter<'a, '_, C> {
             if flags & (HIDDEN | NO_VIEW) != 0 {
                 continue;
             }
-            let (Some(form), Some(area)) = (
-                appearance(&annotation),
-                annotation.get::<PdfRect>(RECT),
-            ) else {
+            let (Some(form), Some(area)) =
+                (appearance(&annotation), annotation.get::<PdfRect>(RECT))
+            else {
                 continue;
             };
             let before = self.state.clone();

@@ -10,7 +10,8 @@ use kurbo::{Affine, Point, Rect};
 
 use super::budget::{Budget, Spent};
 use super::clip::Pictures;
-use super::fonts::{Code, Fonts};
+use super::codes::Code;
+use super::fonts::Fonts;
 use super::interpret::{Canvas, Ink, Interpreter};
 use super::layers::{Hidden, Layers};
 use super::marked::{MarkedContent, Reads};

@@ -11,7 +11,7 @@ use hayro_syntax::page::Resources;
 use kurbo::Rect;
 
 use super::budget::Budget;
-use super::fonts::Code;
+use super::codes::Code;
 use super::interpret::{Canvas, Ink, Interpreter};
 use super::place::Place;
 use super::state::{Paint, State};
@@ -106,10 +106,7 @@ impl<'a, C: Canvas> Interpreter<'a, '_, C> {
             return Some(true);
         }
         if by_lightness {
-            let space = group
-                .dict()
-                .get::<Dict<'_>>(GROUP)?
-                .get::<Object<'_>>(CS)?;
+            let space = group.dict().get::<Dict<'_>>(GROUP)?.get::<Object<'_>>(CS)?;
             if let Some(background) = mask.get::<Array<'_>>(BC)
                 && !(zero_is_black(&space) && is_zero(&background))
             {

@@ -10,6 +10,7 @@ mod bounds;
 mod budget;
 mod characters;
 mod clip;
+mod codes;
 mod compose;
 mod embedded;
 mod fonts;
@@ -24,11 +25,13 @@ mod layers;
 mod marked;
 mod notes;
 mod order;
+mod path;
 mod piece;
 mod place;
 mod repair;
 mod scan;
 mod scope;
+mod show;
 mod shown;
 mod state;
 mod structure;
@@ -172,10 +175,11 @@ impl Tally {
         }
 
         let room = limits.max_characters.saturating_sub(self.characters);
-        let found = text::read(page, fonts, hidden, room).map_err(|Spent| ExtractError::TooLarge {
-            limit: glyphs::STEPS_AT_MOST as u64,
-            of: Quantity::Steps,
-        })?;
+        let found =
+            text::read(page, fonts, hidden, room).map_err(|Spent| ExtractError::TooLarge {
+                limit: glyphs::STEPS_AT_MOST as u64,
+                of: Quantity::Steps,
+            })?;
         self.characters = self.characters.saturating_add(found.characters);
         limits.check_characters(self.characters)?;
         self.glyphs += found.glyphs;

@@ -3,7 +3,7 @@
 
 use kurbo::{Affine, Point, Vec2};
 
-use super::fonts::Code;
+use super::codes::Code;
 use super::piece::{Piece, Turn};
 
 /// Units of glyph space in an em.

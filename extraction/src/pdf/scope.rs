@@ -30,10 +30,11 @@ impl<'r, 'a> Scope<'r, 'a> {
 
     /// The font of a name; the one in place of it where there is none.
     pub(super) fn font(&self, name: &Name<'_>, fonts: &Fonts<'a>) -> Option<Rc<Font<'a>>> {
-        self.fonts.get(name, || match self.resources.get_font(name) {
-            Some(dictionary) => fonts.font(&dictionary),
-            None => fonts.fallback(),
-        })
+        self.fonts
+            .get(name, || match self.resources.get_font(name) {
+                Some(dictionary) => fonts.font(&dictionary),
+                None => fonts.fallback(),
+            })
     }
 
     pub(super) fn graphics(&self, name: &Name<'_>) -> Option<Dict<'a>> {

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use kurbo::{Affine, Point, Rect};
 
-use super::fonts::{Code, Font};
+use super::codes::Code;
+use super::fonts::Font;
 
 /// Units of glyph space in an em.
 const EM: f32 = 1000.0;
