@@ -19,6 +19,9 @@ const DEPTH_AT_MOST: usize = 50;
 /// Bytes of a form's content that are worth a step, as what is no drawing in it takes time too.
 const BYTES_OF_A_STEP: usize = 64;
 
+/// Steps of a form that cannot be unpacked: it may have taken long to find that out.
+const STEPS_IN_VAIN: usize = 50_000;
+
 const HIDDEN: u32 = 1 << 1;
 const NO_VIEW: u32 = 1 << 5;
 
@@ -106,8 +109,11 @@ impl<'a, C: Canvas> Interpreter<'a, '_, C> {
 
     fn shown_form(&mut self, form: &Stream<'a>, resources: &Resources<'a>) -> Result<(), Spent> {
         let dictionary = form.dict();
-        let (Some(frame), Ok(content)) = (Frame::of(dictionary), form.decoded_data()) else {
+        let Some(frame) = Frame::of(dictionary) else {
             return Ok(());
+        };
+        let Ok(content) = form.decoded_data() else {
+            return self.budget.spend(STEPS_IN_VAIN);
         };
         self.budget.spend(content.len() / BYTES_OF_A_STEP)?;
         let own = dictionary.get::<Dict<'_>>(RESOURCES).map(Resources::new);
