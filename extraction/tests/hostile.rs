@@ -286,8 +286,8 @@ fn forms_that_cannot_be_drawn_come_to_an_end_too() {
         of: Quantity::Steps,
     };
     // What cannot be unpacked, and what has no place on the page.
-    let broken = "/BBox[0 0 600 800]/Filter/ASCII85Decode";
-    assert_eq!(form_drawn(1_000, broken, "~~"), Err(steps));
+    let broken = "/BBox[0 0 600 800]/Filter[/ASCIIHexDecode/DCTDecode]";
+    assert_eq!(form_drawn(1_000, broken, "00>"), Err(steps));
     let nowhere = form_drawn(1_000, "", "BT /F1 9 Tf (nowhere) Tj ET").unwrap();
     assert_eq!(nowhere.pages[0].text, "page");
 }

@@ -93,11 +93,11 @@ impl Taken {
         let (left, right) = (square(origin.x - reach), square(origin.x + reach));
         let (top, bottom) = (square(origin.y - reach), square(origin.y + reach));
         let rows = self.0.get(top..=bottom).unwrap_or_default();
+        let (word, shift) = (left / 64, left % 64);
+        let wanted = (1_u128 << (right.saturating_sub(left) + 1).min(64)) - 1;
         rows.iter().any(|row| {
-            (left..=right).any(|column| {
-                let word = row.get(column / 64).copied().unwrap_or_default();
-                word & (1 << (column % 64)) != 0
-            })
+            let words = |at: usize| u128::from(row.get(at).copied().unwrap_or_default());
+            ((words(word) | words(word + 1) << 64) >> shift) & wanted != 0
         })
     }
 }
