@@ -143,3 +143,25 @@ impl Hasher for Fold {
         self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517C_C1B7_2722_0A95);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_are_near_and_of_the_same_glyph() {
+        let mut shown = Shown::default();
+        let at = Point::new;
+        assert!(!shown.is_repeat(7, at(63.9, 100.0), 10.0));
+        assert!(shown.is_repeat(7, at(64.1, 100.4), 10.0));
+        assert!(!shown.is_repeat(8, at(63.9, 100.0), 10.0));
+        assert!(!shown.is_repeat(7, at(66.0, 100.0), 10.0));
+        // Beyond the squares that are told apart, and before the first.
+        for far in [5_000.0, -5_000.0] {
+            assert!(!shown.is_repeat(7, at(far, far), 10.0));
+            assert!(!shown.is_repeat(7, at(far + 5.0, far), 10.0));
+            assert!(shown.is_repeat(7, at(far, far + 0.5), 10.0));
+        }
+        assert!(!shown.is_repeat(7, at(f64::NAN, 1.0), 10.0));
+    }
+}
