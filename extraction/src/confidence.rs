@@ -103,6 +103,10 @@ impl Seen {
         }
         self.words += 1;
         self.single += usize::from(letters == 1 && word.chars().count() == 1);
+        if word.is_ascii() {
+            let words = word.split(|character: char| !character.is_ascii_alphabetic());
+            return words.for_each(|word| self.latin.add(word));
+        }
         let runs = runs(word);
         if runs.len() > 3 {
             self.scrambled += letters;

@@ -34,10 +34,7 @@ impl Language {
     }
 
     pub(crate) fn of<'a>(pages: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let mut counts: BTreeMap<Script, usize> = BTreeMap::new();
-        for script in pages.clone().flat_map(str::chars).filter_map(Script::of) {
-            *counts.entry(script).or_default() += 1;
-        }
+        let counts = counts(pages.clone());
         let letters: usize = counts.values().sum();
         let shares = counts.iter().filter_map(|(script, n)| {
             let share = (crate::share(*n, letters) * 1e4).round() / 1e4;
@@ -48,6 +45,25 @@ impl Language {
             shares: shares.collect(),
         }
     }
+}
+
+/// How many letters there are of each script.
+fn counts<'a>(pages: impl Iterator<Item = &'a str>) -> BTreeMap<Script, usize> {
+    let mut counts: BTreeMap<Script, usize> = BTreeMap::new();
+    // Scripts seldom change, so that the map is asked seldom.
+    let (mut open, mut run) = (None, 0);
+    for script in pages.flat_map(str::chars).filter_map(Script::of) {
+        if open != Some(script)
+            && let Some(before) = open.replace(script)
+        {
+            *counts.entry(before).or_default() += std::mem::take(&mut run);
+        }
+        run += 1;
+    }
+    if let Some(last) = open {
+        *counts.entry(last).or_default() += run;
+    }
+    counts
 }
 
 fn code<'a>(

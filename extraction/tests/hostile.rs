@@ -259,3 +259,35 @@ fn forms_that_draw_forms_come_to_an_end() {
     };
     assert_eq!(outcome(assemble(&objects).as_bytes()), Err(steps));
 }
+
+/// A page of one form drawn many times; `entries` and the content are the form's.
+fn form_drawn(times: usize, entries: &str, content: &str) -> Result<Extraction, ExtractError> {
+    let page = "BT /F1 9 Tf 9 9 Td (page) Tj ET ".to_owned() + &"/X Do ".repeat(times);
+    let objects = [
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 5 0 R/MediaBox[0 0 600 800]\
+         /Resources<</Font<</F1 4 0 R>>/XObject<</X 6 0 R>>>>>>"
+            .to_owned(),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>".to_owned(),
+        format!("<</Length {}>>stream\n{page}\nendstream", page.len()),
+        format!(
+            "<</Type/XObject/Subtype/Form{entries}/Length {}>>stream\n{content}\nendstream",
+            content.len()
+        ),
+    ];
+    outcome(assemble(&objects).as_bytes())
+}
+
+#[test]
+fn forms_that_cannot_be_drawn_come_to_an_end_too() {
+    let steps = ExtractError::TooLarge {
+        limit: 5_000_000,
+        of: Quantity::Steps,
+    };
+    // What cannot be unpacked, and what has no place on the page.
+    let broken = "/BBox[0 0 600 800]/Filter[/ASCIIHexDecode/DCTDecode]";
+    assert_eq!(form_drawn(1_000, broken, "00>"), Err(steps));
+    let nowhere = form_drawn(1_000, "", "BT /F1 9 Tf (nowhere) Tj ET").unwrap();
+    assert_eq!(nowhere.pages[0].text, "page");
+}

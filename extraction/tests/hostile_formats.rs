@@ -260,6 +260,17 @@ fn mutated_containers() {
 }
 
 #[test]
+fn workbooks_with_records_that_are_too_short_are_damaged() {
+    // Found by fuzzing: their reader looks into the record that says whether the workbook is
+    // locked (0x2F) and panics when it is empty; the one of the code page (0x42) is the same.
+    for record in [0x2F, 0x42] {
+        let stream = [&[0; 96][..], &[record, 0, 0, 0], &[0; 28]].concat();
+        let bytes = compound(&[("/Workbook", &stream)]);
+        assert_eq!(refusal(&bytes, "a.xls"), "damaged", "{record:#x}");
+    }
+}
+
+#[test]
 fn mutated_streams_of_compound_files() {
     let mut file = cfb::open(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/slides.ppt")).unwrap();
     let mut stream = |path: &str| {

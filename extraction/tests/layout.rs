@@ -331,3 +331,71 @@ fn streams_with_blanks_after_their_word_are_read() {
     let odd = sound.replace(">>stream\n", ">>stream \n");
     assert_eq!(read(odd.as_bytes()).pages[0].text, "Readable");
 }
+
+#[test]
+fn layers_that_are_turned_off_are_left_out() {
+    let marked = |layer: &str, shown: &str| format!("/OC /{layer} BDC {shown} EMC ");
+    let content = marked("Off", &at(72, 700, "draft"))
+        + &marked("On", &at(72, 680, "issued"))
+        + &marked("Both", &at(72, 660, "either"))
+        + "/Stamp Do";
+    let stamp = "BT /F1 10 Tf 72 640 Td (void) Tj ET";
+    let bytes = assemble(&[
+        "<</Type/Catalog/Pages 2 0 R/OCProperties<</OCGs[6 0 R 7 0 R]/D<</OFF[6 0 R]>>>>>>"
+            .to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 4 0 R/MediaBox[0 0 600 800]/Resources<<\
+         /Font<</F1 5 0 R>>/XObject<</Stamp 9 0 R>>\
+         /Properties<</Off 6 0 R/On 7 0 R/Both 8 0 R>>>>>>"
+            .to_owned(),
+        format!("<</Length {}>>stream\n{content}\nendstream", content.len()),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>".to_owned(),
+        "<</Type/OCG/Name(Draft)>>".to_owned(),
+        "<</Type/OCG/Name(Issued)>>".to_owned(),
+        "<</Type/OCMD/OCGs[6 0 R 7 0 R]/P/AnyOn>>".to_owned(),
+        format!(
+            "<</Type/XObject/Subtype/Form/BBox[0 0 600 800]/OC 6 0 R\
+             /Resources<</Font<</F1 5 0 R>>>>/Length {}>>stream\n{stamp}\nendstream",
+            stamp.len()
+        ),
+    ])
+    .into_bytes();
+    assert_eq!(read(&bytes).pages[0].text, "issued\neither");
+}
+
+#[test]
+fn text_that_clips_lets_only_what_lies_over_it_be_seen() {
+    let window = "q BT /F1 40 Tf 7 Tr 72 700 Td (WINDOW) Tj ET ";
+    let through = "BT 0 Tr /F1 10 Tf 80 705 Td (through) Tj 0 -100 Td (beside) Tj ET Q ";
+    let content = format!("{window}{through}{}", at(72, 500, "after"));
+    assert_eq!(text(&content), "through\nafter");
+}
+
+#[test]
+fn content_restores_only_what_it_saved() {
+    // The state that the page set before the form is not undone by the form.
+    let form = "Q Q Q BT /F1 10 Tf 0 0 Td (inside) Tj ET";
+    let content = "q 1 0 0 1 72 700 cm q /X Do BT /F1 10 Tf 0 -20 Td (below) Tj ET Q Q ";
+    let bytes = assemble(&[
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+        "<</Type/Page/Parent 2 0 R/Contents 4 0 R/MediaBox[0 0 600 800]/Resources<<\
+         /Font<</F1 5 0 R>>/XObject<</X 6 0 R>>>>>>"
+            .to_owned(),
+        format!("<</Length {}>>stream\n{content}\nendstream", content.len()),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>".to_owned(),
+        format!(
+            "<</Type/XObject/Subtype/Form/BBox[-9 -9 600 800]\
+             /Resources<</Font<</F1 5 0 R>>>>/Length {}>>stream\n{form}\nendstream",
+            form.len()
+        ),
+    ])
+    .into_bytes();
+    let page = read(&bytes).pages.remove(0);
+    assert_eq!(page.text, "inside\nbelow");
+    let lefts: Vec<f32> = page.words.iter().map(|word| word.x).collect();
+    assert!(
+        lefts.iter().all(|left| (left - 72.0).abs() < 0.1),
+        "{lefts:?}"
+    );
+}

@@ -4,28 +4,34 @@
 use std::collections::HashMap;
 
 use hayro_cmap::BfString;
-use hayro_interpret::font::Glyph;
+use hayro_font::{FontGlyph, OutlineGlyph};
 use skrifa::{FontRef, MetadataProvider};
 
-/// Fonts whose own tables are looked into, at most, in one page.
-const FONTS_LOOKED_INTO: usize = 64;
+/// Characters of fonts whose own tables are looked into, at most, in one document.
+const CHARACTERS_AT_MOST: usize = 1_000_000;
 
 /// Reads glyphs, those included that the file does not map.
 #[derive(Default)]
 pub(super) struct Unmapped {
     /// For each font looked into, the characters of its glyphs.
     fonts: HashMap<u128, HashMap<u32, char>>,
+    characters: usize,
 }
 
 impl Unmapped {
-    pub(super) fn read(&mut self, glyph: &Glyph<'_>) -> Option<BfString> {
-        match glyph.as_unicode() {
+    /// What a glyph reads as, given what the file states.
+    pub(super) fn read(
+        &mut self,
+        stated: Option<BfString>,
+        glyph: &FontGlyph<'_>,
+    ) -> Option<BfString> {
+        match stated {
             Some(BfString::Char(character)) if says_nothing(character) => {}
             Some(BfString::String(text)) if text.chars().all(says_nothing) => {}
             Some(characters) => return Some(characters),
             None => {}
         }
-        let Glyph::Outline(outline) = glyph else {
+        let FontGlyph::Outline(outline) = glyph else {
             return None;
         };
         self.by_font(outline).or_else(|| {
@@ -36,14 +42,16 @@ impl Unmapped {
     }
 
     /// The font program often knows what the file does not say.
-    fn by_font(&mut self, outline: &hayro_interpret::font::OutlineGlyph) -> Option<BfString> {
+    fn by_font(&mut self, outline: &OutlineGlyph) -> Option<BfString> {
         let font = outline.font_data()?;
-        if self.fonts.len() >= FONTS_LOOKED_INTO && !self.fonts.contains_key(&font.cache_key) {
+        if self.characters >= CHARACTERS_AT_MOST && !self.fonts.contains_key(&font.cache_key) {
             return None;
         }
         let characters = self.fonts.entry(font.cache_key).or_insert_with(|| {
             let bytes: &[u8] = (*font.data).as_ref();
-            characters_of(bytes).unwrap_or_default()
+            let characters = characters_of(bytes).unwrap_or_default();
+            self.characters = self.characters.saturating_add(characters.len().max(1));
+            characters
         });
         let character = characters.get(&outline.glyph_id().to_u32())?;
         Some(BfString::Char(*character))

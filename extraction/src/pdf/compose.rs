@@ -145,6 +145,13 @@ impl Composition {
     }
 
     fn push(&mut self, piece: &Piece, text: &str) {
+        // As nearly all pieces are.
+        if let [letter @ b'!'..=b'~'] = text.as_bytes() {
+            let width = piece.right - piece.left;
+            return self
+                .open
+                .add(piece, piece.left, piece.left + width, char::from(*letter));
+        }
         let text = spell(text);
         let count = text.chars().count().max(1) as f32;
         let step = (piece.right - piece.left) / count;

@@ -2,33 +2,28 @@
 //! stand, and each once. This module owns what a glyph reads as and whether it is seen; it
 //! must not decide where words and lines end.
 
-use hayro_cmap::{BfString, WritingMode};
-use hayro_interpret::font::{Glyph, GlyphRun, PositionedGlyph};
-use hayro_interpret::{
-    BlendMode, ClipPath, Context, Device, DrawMode, DrawProps, Image, ImageDrawProps,
-    InterpreterCache, InterpreterSettings, RenderContent, SoftMask, TransformExt, interpret_page,
-};
+use hayro_cmap::BfString;
 use hayro_syntax::object::Dict;
 use hayro_syntax::object::dict::keys::ANNOTS;
 use hayro_syntax::page::Page;
-use kurbo::{BezPath, Point, Rect, Vec2};
+use kurbo::{Affine, Point, Rect};
 
-use super::budget::{Budget, Spent, within};
-use super::characters::Unmapped;
-use super::clip::{Clips, Pictures};
-use super::ink::Ink;
+use super::budget::{Budget, Spent};
+use super::clip::Pictures;
+use super::codes::Code;
+use super::fonts::Fonts;
+use super::interpret::{Canvas, Ink, Interpreter};
+use super::layers::{Hidden, Layers};
 use super::marked::{MarkedContent, Reads};
 use super::notes;
 use super::piece::Piece;
 use super::place::Place;
 use super::shown::Shown;
+use super::state::State;
 
 /// Glyphs, lines, shapes, pictures and clips that one page may draw, those of the forms in it
 /// included, however often they are drawn.
 pub(super) const STEPS_AT_MOST: usize = 5_000_000;
-
-/// Steps that a clip is worth. Each form is clipped, and takes that much longer than a glyph.
-const STEPS_OF_A_CLIP: usize = 20;
 
 /// The height of letters in a field that does not draw its value, in points.
 const FIELD_EM: f64 = 12.0;
@@ -60,38 +55,35 @@ pub(super) struct PageGlyphs {
 /// [`Spent`] when the page draws more than [`STEPS_AT_MOST`].
 pub(super) fn read<'a>(
     page: &Page<'a>,
-    cache: &InterpreterCache<'a>,
+    fonts: &Fonts<'a>,
+    hidden: &Hidden,
     room: usize,
 ) -> Result<PageGlyphs, Spent> {
     let (width, height) = page.render_dimensions();
     // A little larger than the page, so that a clip to the whole page changes nothing.
     let area = Rect::new(0.0, 0.0, width.into(), height.into()).inflate(1.0, 1.0);
+    let shown = Affine::new(page.initial_transform(true).as_coeffs());
     let mut listener = Listener {
-        clips: Clips::new(area),
         room,
-        pictures: Pictures::default(),
-        ink: Ink::default(),
-        budget: Budget::new(STEPS_AT_MOST),
-        marked: MarkedContent::default(),
-        shown: Shown::of_a_page(),
-        shown_without_ink: Shown::default(),
-        mapper: Unmapped::default(),
-        found: PageGlyphs::default(),
+        ..Listener::default()
     };
-    let interpreted = |part: RenderContent, listener: &mut Listener| {
-        let settings = InterpreterSettings {
-            render_content: part,
-            ..InterpreterSettings::default()
-        };
-        let shown = page.initial_transform(true).to_kurbo();
-        let mut context = Context::new(shown, area, cache, page.xref(), settings);
-        interpret_page(page, &mut context, listener);
-    };
-    within(|| interpreted(RenderContent::PAGE, &mut listener))?;
-    listener.found.annotated_from = listener.found.pieces.len();
-    if page.raw().contains_key(ANNOTS) {
-        listener.marked = MarkedContent::default();
-        within(|| interpreted(RenderContent::ANNOTATIONS, &mut listener))?;
+    let mut interpreter = Interpreter::new(
+        fonts,
+        Layers::new(hidden.clone()),
+        Budget::new(STEPS_AT_MOST),
+        State::new(shown, area),
+        &mut listener,
+    );
+    let content = page.page_stream().unwrap_or_default();
+    interpreter.content(content, page.resources())?;
+    let annotated_from = interpreter.canvas.found.pieces.len();
+    let annotated = page.raw().contains_key(ANNOTS);
+    if annotated {
+        interpreter.canvas.marked = MarkedContent::default();
+        interpreter.annotations(page)?;
+    }
+    listener.found.annotated_from = annotated_from;
+    if annotated {
         let notes = notes::read(page);
         for (area, text) in &notes.placed {
             listener.place(*area, text);
@@ -101,28 +93,25 @@ pub(super) fn read<'a>(
     Ok(listener.finish())
 }
 
+#[derive(Default)]
 struct Listener {
-    clips: Clips,
     pictures: Pictures,
-    ink: Ink,
-    budget: Budget,
     marked: MarkedContent,
     shown: Shown,
     shown_without_ink: Shown,
-    mapper: Unmapped,
     room: usize,
     found: PageGlyphs,
 }
 
 impl Listener {
-    fn glyph(&mut self, glyph: &PositionedGlyph<'_>, place: &Place, invisible: bool) {
+    fn note(&mut self, code: &Code, place: &Place, clip: Rect, invisible: bool) {
         let reads = self.marked.next_glyph();
-        if !self.clips.shows(place.middle()) {
+        if !clip.contains(place.middle()) {
             return;
         }
         // Whether it is a space is asked only of what would count as a repeat: joiners are drawn
         // with the glyph of the space, right where a space may follow.
-        if self.is_repeat(glyph, place, invisible) && !reads_as_space(glyph) {
+        if self.is_repeat(code, place, invisible) && !code.is_space {
             return;
         }
         self.found.glyphs += 1;
@@ -134,9 +123,9 @@ impl Listener {
         match reads {
             Reads::As(replacement) => text.push_str(&replacement),
             Reads::Nothing => return self.widen(place),
-            Reads::Itself => match self.mapper.read(glyph) {
-                Some(BfString::Char(character)) => text.push(character),
-                Some(BfString::String(characters)) => text.push_str(&characters),
+            Reads::Itself => match &code.reads {
+                Some(BfString::Char(character)) => text.push(*character),
+                Some(BfString::String(characters)) => text.push_str(characters),
                 None => {
                     self.found.unmapped += usize::from(!invisible);
                     text.push(char::REPLACEMENT_CHARACTER);
@@ -155,8 +144,8 @@ impl Listener {
     }
 
     /// What is drawn without ink repeats what was drawn with it, but not the other way round.
-    fn is_repeat(&mut self, glyph: &Glyph<'_>, place: &Place, invisible: bool) -> bool {
-        let (shows, em) = (fingerprint(glyph, place), place.em());
+    fn is_repeat(&mut self, code: &Code, place: &Place, invisible: bool) -> bool {
+        let (shows, em) = (code.fingerprint(), place.em());
         if invisible {
             self.shown.holds(shows, place.origin, em)
                 || self.shown_without_ink.is_repeat(shows, place.origin, em)
@@ -189,12 +178,12 @@ impl Listener {
             }
             self.found.count += line.chars().count();
             self.found.characters.push_str(line);
-            let place = Place {
-                origin: Point::new(area.x0, area.y0 + height * (at as f64 + 0.8)),
-                along: Vec2::new(area.width(), 0.0),
-                up: Vec2::new(0.0, -height.min(FIELD_EM)),
-                advance: None,
-            };
+            let baseline = area.y0 + height * (at as f64 + 0.8);
+            let place = Place::line(
+                Point::new(area.x0, baseline),
+                area.width(),
+                height.min(FIELD_EM),
+            );
             let piece = place.piece(from, self.found.characters.len(), false);
             if piece.is_placed() {
                 self.found.pieces.push(piece);
@@ -228,78 +217,29 @@ impl Listener {
     }
 }
 
-impl<'a> Device<'a> for Listener {
-    fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, mode: &DrawMode) {
-        self.budget.spend(1 + run.glyphs().len());
-        let vertical = matches!(run.writing_mode(), WritingMode::Vertical);
-        let invisible = matches!(mode, DrawMode::Invisible) || !self.ink.shows(&props);
-        for glyph in run.glyphs() {
-            self.glyph(
-                glyph,
-                &Place::of(glyph, props.transform, vertical),
-                invisible,
-            );
-        }
+impl Canvas for Listener {
+    const LOOKS_INTO_MASKS: bool = true;
+
+    fn glyph(&mut self, code: &Code, place: &Place, clip: Rect, ink: Ink) {
+        self.note(code, place, clip, !ink.shows);
     }
 
-    fn begin_marked_content(&mut self, _: &[u8], properties: Option<&Dict<'_>>) {
+    fn shape(&mut self, _: Ink) {
+        self.found.draws_more = true;
+    }
+
+    fn picture(&mut self, area: Rect) {
+        self.found.draws_more = true;
+        self.pictures.add(area);
+    }
+
+    fn begin_marked(&mut self, properties: Option<&Dict<'_>>) {
         self.marked.begin(properties);
     }
 
-    fn end_marked_content(&mut self) {
+    fn end_marked(&mut self) {
         self.marked.end();
     }
-
-    fn draw_path(&mut self, _: &BezPath, _: DrawProps<'a>, _: &DrawMode) {
-        self.budget.spend(1);
-        self.found.draws_more = true;
-    }
-
-    fn draw_rect(&mut self, _: &Rect, _: DrawProps<'a>, _: &DrawMode) {
-        self.budget.spend(1);
-        self.found.draws_more = true;
-    }
-
-    fn draw_image(&mut self, image: Image<'a, '_>, props: ImageDrawProps<'a>) {
-        self.budget.spend(1);
-        self.found.draws_more = true;
-        // Images are drawn from pixels, at a scale of their own.
-        let size = Rect::new(0.0, 0.0, image.width().into(), image.height().into());
-        self.pictures.add(props.transform.transform_rect_bbox(size));
-    }
-
-    fn push_clip_path(&mut self, clip: &ClipPath) {
-        self.budget.spend(STEPS_OF_A_CLIP);
-        self.clips.push_path(&clip.path);
-    }
-
-    fn push_clip_rect(&mut self, area: &Rect) {
-        self.budget.spend(STEPS_OF_A_CLIP);
-        self.clips.push(*area);
-    }
-
-    fn pop_clip(&mut self) {
-        self.clips.pop();
-    }
-
-    fn push_transparency_group(&mut self, opacity: f32, mask: Option<SoftMask<'a>>, _: BlendMode) {
-        self.ink.push_group(opacity, mask.as_ref());
-    }
-
-    fn pop_transparency_group(&mut self) {
-        self.ink.pop_group();
-    }
-}
-
-/// What a glyph shows, for telling repeats. Its width tells fonts apart whose subsets use the
-/// same codes.
-fn fingerprint(glyph: &Glyph<'_>, place: &Place) -> u64 {
-    let width = place.advance.map_or(0, f32::to_bits);
-    (u64::from(width) << 32) | u64::from(glyph.char_code())
-}
-
-fn reads_as_space(glyph: &Glyph<'_>) -> bool {
-    matches!(glyph.as_unicode(), Some(BfString::Char(character)) if character.is_whitespace())
 }
 
 /// Joiners take no room, whichever glyph they are drawn with.

@@ -1,15 +1,20 @@
-//! Whether what is drawn leaves any ink: by the opacity of the paint, of the groups around it
-//! and of the masks over them. This module owns what is fully transparent; it must not know what
-//! is drawn, and it never asks for pixels.
+//! Whether what is drawn leaves any ink: the colours, opacities and masks that are set. This
+//! module owns what is fully transparent; it must not know what is drawn, and it never asks for
+//! pixels.
 
-use hayro_interpret::font::GlyphRun;
-use hayro_interpret::{
-    BlendMode, CacheKey, ClipPath, Device, DrawMode, DrawProps, Image, ImageDrawProps, MaskType,
-    Paint, SoftMask,
+use hayro_syntax::content::ops::TypedInstruction;
+use hayro_syntax::object::dict::keys::{
+    ALPHA, BC, CA, CA_NS, CS, FONT, G, GROUP, LUMINOSITY, S, SMASK, TR,
 };
-use kurbo::{BezPath, Rect};
+use hayro_syntax::object::{Array, Dict, Name, Number, Object, Stream};
+use hayro_syntax::page::Resources;
+use kurbo::Rect;
 
-use super::budget::{Budget, within};
+use super::budget::Budget;
+use super::codes::Code;
+use super::interpret::{Canvas, Ink, Interpreter};
+use super::place::Place;
+use super::state::{Paint, State};
 
 /// Steps of drawing looked at in a mask, at most.
 const STEPS_AT_MOST: usize = 10_000;
@@ -17,116 +22,207 @@ const STEPS_AT_MOST: usize = 10_000;
 /// Masks whose content is looked at, at most, in one page; the others count as open.
 const MASKS_AT_MOST: usize = 32;
 
-/// The groups in force, and what is known of masks.
-#[derive(Default)]
-pub(super) struct Ink {
-    /// For each group, whether anything drawn in it can be seen.
-    groups: Vec<bool>,
-    /// By their keys, whether masks let anything through.
-    masks: Vec<(u128, bool)>,
-}
+/// Colours have no more components.
+const COMPONENTS_AT_MOST: usize = 32;
 
-impl Ink {
-    pub(super) fn push_group(&mut self, opacity: f32, mask: Option<&SoftMask<'_>>) {
-        let around = self.groups.last().copied().unwrap_or(true);
-        let shows = around && opacity > 0.0 && self.is_open(mask);
-        self.groups.push(shows);
+impl<'a, C: Canvas> Interpreter<'a, '_, C> {
+    /// What sets colours.
+    pub(super) fn set_paint(
+        &mut self,
+        instruction: TypedInstruction<'_, '_>,
+        resources: &Resources<'a>,
+    ) {
+        use TypedInstruction as On;
+        let zero = |numbers: &[&Number]| numbers.iter().all(|number| number.as_f64() == 0.0);
+        let state = &mut self.state;
+        match instruction {
+            On::NonStrokeColorDeviceGray(c) => state.fill.set(true, zero(&[&c.0])),
+            On::NonStrokeColorDeviceRgb(c) => state.fill.set(true, zero(&[&c.0, &c.1, &c.2])),
+            On::NonStrokeColorCmyk(_) => state.fill.set(false, false),
+            On::StrokeColorDeviceGray(c) => state.stroke.set(true, zero(&[&c.0])),
+            On::StrokeColorDeviceRgb(c) => state.stroke.set(true, zero(&[&c.0, &c.1, &c.2])),
+            On::StrokeColorCmyk(_) => state.stroke.set(false, false),
+            On::ColorSpaceNonStroke(name) => choose_space(&mut state.fill, name.0, resources),
+            On::ColorSpaceStroke(name) => choose_space(&mut state.stroke, name.0, resources),
+            On::NonStrokeColor(c) => choose(&mut state.fill, &c.0, None, resources),
+            On::StrokeColor(c) => choose(&mut state.stroke, &c.0, None, resources),
+            On::NonStrokeColorNamed(c) => choose(&mut state.fill, &c.0, c.1, resources),
+            On::StrokeColorNamed(c) => choose(&mut state.stroke, &c.0, c.1, resources),
+            _ => {}
+        }
     }
 
-    pub(super) fn pop_group(&mut self) {
-        self.groups.pop();
+    /// What a graphics state dictionary sets.
+    pub(super) fn set_graphics(&mut self, set: &Dict<'a>, resources: &Resources<'a>) {
+        if let Some(opacity) = set.get::<f32>(CA_NS) {
+            self.state.fill.opacity = opacity;
+        }
+        if let Some(opacity) = set.get::<f32>(CA) {
+            self.state.stroke.opacity = opacity;
+        }
+        if let Some(font) = set.get::<Array<'_>>(FONT) {
+            let mut items = font.iter::<Object<'_>>();
+            let font = items.next().and_then(Object::into_dict);
+            let size = items.next().and_then(Object::into_number);
+            if let (Some(font), Some(size)) = (font, size) {
+                self.state.text.font = self.fonts.font(&font);
+                self.state.text.size = size.as_f32();
+            }
+        }
+        match set.get::<Object<'_>>(SMASK) {
+            Some(Object::Name(name)) if name.as_ref() == b"None" => self.state.unmasked = true,
+            Some(Object::Dict(mask)) => {
+                self.state.unmasked = !C::LOOKS_INTO_MASKS || self.is_open(&mask, resources);
+            }
+            _ => {}
+        }
     }
 
-    /// Whether something drawn with these properties leaves ink.
-    pub(super) fn shows(&mut self, props: &DrawProps<'_>) -> bool {
-        self.groups.last().copied().unwrap_or(true)
-            && strength(&props.paint, MaskType::Alpha) > 0.0
-            && self.is_open(props.soft_mask.as_ref())
-    }
-
-    fn is_open(&mut self, mask: Option<&SoftMask<'_>>) -> bool {
-        let Some(mask) = mask else { return true };
-        let key = mask.cache_key();
-        if let Some((_, open)) = self.masks.iter().find(|(known, _)| *known == key) {
+    fn is_open(&mut self, mask: &Dict<'a>, resources: &Resources<'a>) -> bool {
+        if let Some(open) = self.masks.get(mask) {
             return *open;
         }
         if self.masks.len() >= MASKS_AT_MOST {
             return true;
         }
-        let open = lets_through(mask);
-        self.masks.push((key, open));
+        let open = self.lets_through(mask, resources).unwrap_or(true);
+        self.masks.insert(mask, open);
         open
     }
-}
 
-/// How much of a mask of the given kind a paint makes, from 0.
-fn strength(paint: &Paint<'_>, kind: MaskType) -> f32 {
-    let Paint::Color(color) = paint else {
-        // Patterns have parts that show.
-        return 1.0;
-    };
-    let [red, green, blue, opacity] = color.to_rgba().components();
-    match kind {
-        MaskType::Alpha => opacity,
-        MaskType::Luminosity => opacity * red.max(green).max(blue),
+    /// Whether a mask lets anything through: it does unless all that it draws is without strength.
+    /// `None` if it is no mask.
+    fn lets_through(&mut self, mask: &Dict<'a>, resources: &Resources<'a>) -> Option<bool> {
+        let group = mask.get::<Stream<'_>>(G)?;
+        let by_lightness = match mask.get::<Name<'_>>(S)?.as_ref() {
+            LUMINOSITY => true,
+            ALPHA => false,
+            _ => return None,
+        };
+        if matches!(
+            mask.get::<Object<'_>>(TR),
+            Some(Object::Dict(_) | Object::Stream(_))
+        ) {
+            return Some(true);
+        }
+        if by_lightness {
+            let space = group.dict().get::<Dict<'_>>(GROUP)?.get::<Object<'_>>(CS)?;
+            if let Some(background) = mask.get::<Array<'_>>(BC)
+                && !(zero_is_black(&space) && is_zero(&background))
+            {
+                return Some(true);
+            }
+        }
+        let mut light = Light {
+            by_lightness,
+            found: false,
+        };
+        let everything = Rect::new(
+            f64::NEG_INFINITY,
+            f64::NEG_INFINITY,
+            f64::INFINITY,
+            f64::INFINITY,
+        );
+        let mut within = Interpreter::new(
+            self.fonts,
+            self.layers.afresh(),
+            Budget::new(STEPS_AT_MOST),
+            State::new(self.state.matrix, everything),
+            &mut light,
+        );
+        within.depth = self.depth + 1;
+        // One that draws too much to be looked through counts as open.
+        let drawn = within.form(&group, resources);
+        Some(drawn.is_err() || light.found)
     }
 }
 
-/// Whether a mask lets anything through: it does unless all that it draws is without strength.
-fn lets_through(mask: &SoftMask<'_>) -> bool {
-    let kind = mask.mask_type();
-    let [red, green, blue, _] = mask.background_color().to_rgba().components();
-    let lit = matches!(kind, MaskType::Luminosity) && red.max(green).max(blue) > 0.0;
-    if lit || mask.transfer_function().is_some() {
-        return true;
-    }
-    let mut light = Light {
-        kind,
-        budget: Budget::new(STEPS_AT_MOST),
-        found: false,
+fn choose_space(paint: &mut Paint, name: &Name<'_>, resources: &Resources<'_>) {
+    let space = match name.as_ref() {
+        b"DeviceGray" | b"G" | b"DeviceRGB" | b"RGB" | b"DeviceCMYK" | b"CMYK" | b"Pattern" => None,
+        _ => resources.get_color_space(name),
     };
-    // One that draws too much to be looked through counts as open.
-    within(|| mask.interpret(&mut light)).is_err() || light.found
+    let space = space.unwrap_or_else(|| Object::Name(name.clone()));
+    let zero_is_black = zero_is_black(&space);
+    paint.set(zero_is_black, true);
+    paint.space_of_patterns = kind(&space).as_deref() == Some(b"Pattern");
+}
+
+/// Choose a colour of the present space, or a pattern.
+fn choose(
+    paint: &mut Paint,
+    components: &[Number],
+    pattern: Option<&Name<'_>>,
+    resources: &Resources<'_>,
+) {
+    paint.pattern = pattern.is_some_and(|name| resources.get_pattern(name).is_some());
+    let zero = components.iter().all(|number| number.as_f64() == 0.0);
+    paint.black = paint.zero_is_black && zero;
+}
+
+/// The family of a colour space.
+fn kind(space: &Object<'_>) -> Option<Vec<u8>> {
+    match space {
+        Object::Name(name) => Some(name.to_vec()),
+        Object::Array(items) => Some(items.iter::<Name<'_>>().next()?.to_vec()),
+        _ => None,
+    }
+}
+
+/// Whether colours are black whose components are all zero: where they add light.
+fn zero_is_black(space: &Object<'_>) -> bool {
+    let components = || {
+        let Object::Array(items) = space else {
+            return None;
+        };
+        let profile = items.iter::<Object<'_>>().nth(1)?.into_stream()?;
+        profile.dict().get::<u32>(N_COMPONENTS)
+    };
+    match kind(space).as_deref() {
+        Some(b"DeviceGray" | b"G" | b"DeviceRGB" | b"RGB" | b"CalGray" | b"CalRGB") => true,
+        Some(b"ICCBased") => matches!(components(), Some(1 | 3)),
+        _ => false,
+    }
+}
+
+const N_COMPONENTS: &[u8] = b"N";
+
+fn is_zero(components: &Array<'_>) -> bool {
+    let mut components = components.iter::<f32>().take(COMPONENTS_AT_MOST);
+    components.all(|component| component == 0.0)
 }
 
 /// Looks for anything that lights a mask.
 struct Light {
-    kind: MaskType,
-    budget: Budget,
+    by_lightness: bool,
     found: bool,
 }
 
 impl Light {
-    fn add(&mut self, props: &DrawProps<'_>) {
-        self.budget.spend(1);
-        self.found = self.found || strength(&props.paint, self.kind) > 0.0;
+    fn add(&mut self, ink: Ink) {
+        self.found |= match self.by_lightness {
+            true => ink.lights,
+            false => ink.covers,
+        };
     }
 }
 
-impl<'a> Device<'a> for Light {
-    fn draw_path(&mut self, _: &BezPath, props: DrawProps<'a>, _: &DrawMode) {
-        self.add(&props);
+impl Canvas for Light {
+    const LOOKS_INTO_MASKS: bool = false;
+
+    fn glyph(&mut self, _: &Code, _: &Place, _: Rect, ink: Ink) {
+        self.add(ink);
     }
 
-    fn draw_rect(&mut self, _: &Rect, props: DrawProps<'a>, _: &DrawMode) {
-        self.add(&props);
+    fn shape(&mut self, ink: Ink) {
+        self.add(ink);
     }
 
-    fn draw_glyph_run(&mut self, _: &GlyphRun<'_, 'a>, props: DrawProps<'a>, _: &DrawMode) {
-        self.add(&props);
-    }
-
-    fn draw_image(&mut self, _: Image<'a, '_>, _: ImageDrawProps<'a>) {
+    fn picture(&mut self, _: Rect) {
         // What pictures show is not looked at.
         self.found = true;
     }
 
-    fn push_clip_path(&mut self, _: &ClipPath) {
-        self.budget.spend(1);
-    }
-
-    fn push_clip_rect(&mut self, _: &Rect) {}
-    fn pop_clip(&mut self) {}
-    fn push_transparency_group(&mut self, _: f32, _: Option<SoftMask<'a>>, _: BlendMode) {}
-    fn pop_transparency_group(&mut self) {}
+    fn begin_marked(&mut self, _: Option<&Dict<'_>>) {}
+    fn end_marked(&mut self) {}
 }

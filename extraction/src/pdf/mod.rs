@@ -10,29 +10,40 @@ mod bounds;
 mod budget;
 mod characters;
 mod clip;
+mod codes;
 mod compose;
 mod embedded;
+mod fonts;
+mod forms;
 mod fragments;
 mod glyphs;
 mod grid;
 mod ink;
+mod interpret;
+mod known;
+mod layers;
 mod marked;
 mod notes;
 mod order;
+mod path;
 mod piece;
 mod place;
 mod repair;
 mod scan;
+mod scope;
+mod show;
 mod shown;
+mod state;
 mod structure;
 mod text;
 mod widths;
 
-use hayro_interpret::InterpreterCache;
 use hayro_syntax::page::Page as PdfPage;
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 
 use budget::Spent;
+use fonts::Fonts;
+use layers::Hidden;
 
 use crate::child::{Child, Children};
 use crate::error::{ExtractError, Quantity};
@@ -96,11 +107,12 @@ pub(crate) fn read(
         None => scan::read(&pdf)?,
     };
 
-    let cache = InterpreterCache::new();
+    let fonts = Fonts::new();
+    let hidden = Hidden::of(pdf.xref());
     let mut tally = Tally::default();
     let mut read = Vec::new();
     for (number, page) in (1..=total).zip(pages.iter()) {
-        read.push(tally.add(number, page, &cache, limits)?);
+        read.push(tally.add(number, page, (&fonts, &hidden), limits)?);
         let progress = PageProgress {
             page: number,
             pages: total,
@@ -150,7 +162,7 @@ impl Tally {
         &mut self,
         number: u32,
         page: &PdfPage<'a>,
-        cache: &InterpreterCache<'a>,
+        (fonts, hidden): (&Fonts<'a>, &Hidden),
         limits: &Limits,
     ) -> Result<Page, ExtractError> {
         let content = page.page_stream();
@@ -163,10 +175,11 @@ impl Tally {
         }
 
         let room = limits.max_characters.saturating_sub(self.characters);
-        let found = text::read(page, cache, room).map_err(|Spent| ExtractError::TooLarge {
-            limit: glyphs::STEPS_AT_MOST as u64,
-            of: Quantity::Steps,
-        })?;
+        let found =
+            text::read(page, fonts, hidden, room).map_err(|Spent| ExtractError::TooLarge {
+                limit: glyphs::STEPS_AT_MOST as u64,
+                of: Quantity::Steps,
+            })?;
         self.characters = self.characters.saturating_add(found.characters);
         limits.check_characters(self.characters)?;
         self.glyphs += found.glyphs;

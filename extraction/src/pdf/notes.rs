@@ -2,11 +2,10 @@
 //! appearance, and the comments behind marks. This module owns which of it belongs to the page's
 //! text; what annotations draw is read with the page.
 
-use hayro_interpret::TransformExt;
 use hayro_syntax::object::dict::keys::{ANNOTS, AP, F, FT, N, PARENT, RECT, SUBTYPE, V};
 use hayro_syntax::object::{Array, Dict, Name, Object, Rect as PdfRect, String as PdfString};
 use hayro_syntax::page::Page;
-use kurbo::Rect;
+use kurbo::{Affine, Rect};
 
 use super::marked::text_string;
 
@@ -53,7 +52,7 @@ pub(super) fn read(page: &Page<'_>) -> Notes {
     let Some(annotations) = page.raw().get::<Array<'_>>(ANNOTS) else {
         return notes;
     };
-    let shown = page.initial_transform(true).to_kurbo();
+    let shown = Affine::new(page.initial_transform(true).as_coeffs());
     for annotation in annotations.iter::<Dict<'_>>().take(ANNOTATIONS_AT_MOST) {
         if annotation.get::<u32>(F).unwrap_or(0) & (HIDDEN | NO_VIEW) != 0 {
             continue;

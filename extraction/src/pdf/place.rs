@@ -1,9 +1,9 @@
 //! Where a glyph stands on the page as shown. This module owns the way from a glyph's transform
 //! to a piece; it must not know what the glyph reads as.
 
-use hayro_interpret::font::{Glyph, PositionedGlyph};
 use kurbo::{Affine, Point, Vec2};
 
+use super::codes::Code;
 use super::piece::{Piece, Turn};
 
 /// Units of glyph space in an em.
@@ -13,44 +13,86 @@ const EM: f64 = 1000.0;
 pub(super) struct Place {
     pub origin: Point,
     /// From its beginning to its end.
-    pub along: Vec2,
-    /// From the baseline up, by an em.
-    pub up: Vec2,
-    /// How far the glyph moves on in glyph space, if its font says so.
-    pub advance: Option<f32>,
+    along: Vec2,
+    /// From the baseline of horizontal text up, by an em.
+    up: Vec2,
+    /// An em across, and how much it is stretched for the glyph.
+    across: Vec2,
+    stretch: f64,
+    vertical: bool,
 }
 
 impl Place {
-    pub(super) fn of(glyph: &PositionedGlyph<'_>, page: Affine, vertical: bool) -> Self {
-        let [a, b, c, d, e, f] = (page * glyph.transform()).as_coeffs();
-        let across = Vec2::new(a, b) * EM;
-        let up = Vec2::new(c, d) * EM;
-        let origin = Point::new(e, f);
-        let advance = advance_width(glyph);
-        if vertical {
-            // Glyphs of vertical writing have their origin at the lower left all the same.
-            return Self {
-                origin: origin + up,
-                along: -up,
-                up: across,
-                advance,
-            };
-        }
+    /// The places of glyphs that are set one after the other, given the way from glyphs that are
+    /// an em high to the page.
+    pub(super) fn run(glyphs: Affine, vertical: bool) -> Self {
+        let [a, b, c, d, e, f] = glyphs.as_coeffs();
         Self {
-            origin,
-            along: across * (advance.map_or(1.0, f64::from) / EM),
-            up,
-            advance,
+            origin: Point::new(e, f),
+            along: Vec2::ZERO,
+            up: Vec2::new(c, d),
+            across: Vec2::new(a, b),
+            stretch: 1.0,
+            vertical,
         }
     }
 
+    /// The place of a horizontal stretch of text.
+    pub(super) fn line(origin: Point, width: f64, height: f64) -> Self {
+        Self {
+            origin,
+            along: Vec2::new(width, 0.0),
+            up: Vec2::new(0.0, -height),
+            across: Vec2::new(height, 0.0),
+            stretch: 1.0,
+            vertical: false,
+        }
+    }
+
+    /// Go on to a glyph, given where the text has come to.
+    pub(super) fn put(&mut self, origin: Point, code: &Code) {
+        self.stretch = code.stretch;
+        self.origin = origin;
+        if code.displacement != Vec2::ZERO {
+            let Vec2 { x, y } = code.displacement / EM;
+            self.origin += self.across * x + self.up * y;
+        }
+        if self.vertical {
+            // Glyphs of vertical writing have their origin at the lower left all the same.
+            self.origin += self.up;
+            self.along = -self.up;
+        } else {
+            let width = code.width.map_or(1.0, f64::from) / EM;
+            self.along = self.across * (self.stretch * width);
+        }
+    }
+
+    /// From outlines, in thousandths of an em, to the page.
+    pub(super) fn of_outlines(&self) -> Affine {
+        let origin = match self.vertical {
+            true => self.origin - self.up,
+            false => self.origin,
+        };
+        let across = self.across * (self.stretch / EM);
+        let up = self.up / EM;
+        Affine::new([across.x, across.y, up.x, up.y, origin.x, origin.y])
+    }
+
     pub(super) fn middle(&self) -> Point {
-        self.origin + self.along * 0.5 + self.up * 0.3
+        self.origin + self.along * 0.5 + self.height() * 0.3
     }
 
     /// The height of an em.
     pub(super) fn em(&self) -> f64 {
-        length(self.up)
+        length(self.height())
+    }
+
+    /// Up in the direction of lines: across, where these stand beside each other.
+    fn height(&self) -> Vec2 {
+        match self.vertical {
+            true => self.across * self.stretch,
+            false => self.up,
+        }
     }
 
     pub(super) fn piece(&self, from: usize, to: usize, invisible: bool) -> Piece {
@@ -58,7 +100,7 @@ impl Place {
         // Text that is mirrored, or has no width, still reads the way that its em stands.
         let turn = match width > 0.0 {
             true => Turn::of(self.along),
-            false => Turn::of(Vec2::new(-self.up.y, self.up.x)),
+            false => Turn::of(Vec2::new(-self.height().y, self.height().x)),
         };
         let start = turn.straighten(self.origin);
         Piece {
@@ -80,12 +122,5 @@ fn length(vector: Vec2) -> f64 {
         (_, true) => vector.x.abs(),
         (true, _) => vector.y.abs(),
         _ => vector.hypot(),
-    }
-}
-
-fn advance_width(glyph: &Glyph<'_>) -> Option<f32> {
-    match glyph {
-        Glyph::Outline(outline) => outline.advance_width(),
-        Glyph::Type3(drawn) => drawn.advance_width(),
     }
 }

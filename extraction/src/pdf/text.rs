@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use hayro_interpret::InterpreterCache;
 use hayro_syntax::page::Page;
 
 use super::budget::Spent;
 use super::compose::Composition;
+use super::fonts::Fonts;
+use super::layers::Hidden;
 use super::piece::{Piece, Turn};
 use super::{fragments, glyphs, order};
 use crate::Word;
@@ -33,10 +34,11 @@ pub(super) struct PageText {
 /// [`Spent`] when the page draws more than a page may.
 pub(super) fn read<'a>(
     page: &Page<'a>,
-    cache: &InterpreterCache<'a>,
+    fonts: &Fonts<'a>,
+    hidden: &Hidden,
     room: usize,
 ) -> Result<PageText, Spent> {
-    let glyphs = glyphs::read(page, cache, room)?;
+    let glyphs = glyphs::read(page, fonts, hidden, room)?;
     let mut composition = Composition::default();
     let annotated = glyphs.annotated_from < glyphs.pieces.len();
     for mut pieces in by_turn(glyphs.pieces) {
