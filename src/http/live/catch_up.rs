@@ -4,7 +4,7 @@ use crate::event_store::{EventFilter, EventLog, LogError};
 use kmrl_domain::RecordedEvent;
 use uuid::Uuid;
 
-/// Events read from the log at once. Few, as what is read is read again when a heartbeat comes first.
+/// Events read from the log at once. Few: each client that replays holds a page, also while it does not read.
 const PAGE: i64 = 64;
 
 /// Why a replay failed.

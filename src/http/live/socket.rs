@@ -130,7 +130,8 @@ impl Connection {
         if events.is_empty() {
             return Ok(());
         }
-        let messages = events.iter().map(|e| Message::Text(e.json.clone()));
+        // The other forms of the events go here: the client may take its time.
+        let messages = events.into_iter().map(|e| Message::Text(e.json.clone()));
         self.write(messages.collect()).await
     }
 

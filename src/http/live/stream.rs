@@ -114,7 +114,12 @@ impl Writer {
                     false => Err(End),
                 },
                 next = self.subscription.next() => match next {
-                    Ok(events) => self.write(sse::frames(events.iter().map(|e| &**e))).await,
+                    Ok(events) => {
+                        let frames = sse::frames(events.iter().map(|e| &**e));
+                        // The client may take its time: what it is told is not kept twice meanwhile.
+                        drop(events);
+                        self.write(frames).await
+                    }
                     Err(_) => Err(End),
                 },
                 () = sleep_until(self.silent_at) => self.checkpoint().await,

@@ -13,6 +13,8 @@ use super::witness::{Act, Witness};
 use crate::audit::RecordError;
 use crate::event_store::EventLog;
 use crate::identity::Identity;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -37,8 +39,17 @@ pub(super) struct Subscription {
     pub(super) filter: Filter,
     witness: Witness,
     identity: Identity,
-    /// Present while the log is replayed.
+    /// Present while the log is replayed, between its pages.
     narrator: Option<Narrator>,
+    /// The page of the log that is being read. It stays when whoever waits for it is called away by a heartbeat: begun
+    /// anew each time, a page that takes longer than that would never end.
+    reading: Option<BoxFuture<'static, Read>>,
+}
+
+/// A page of the log with its narrator.
+struct Read {
+    narrator: Narrator,
+    page: Result<(Vec<LiveEvent>, i64), ReplayError>,
 }
 
 impl Subscription {
@@ -58,6 +69,7 @@ impl Subscription {
             witness,
             identity,
             narrator: None,
+            reading: None,
         }
     }
 
@@ -78,14 +90,23 @@ impl Subscription {
             self.narrator = None;
             return live(&mut self.feed, &self.filter).await;
         };
-        let log = self.hub.log();
-        let narrator = self
-            .narrator
-            .get_or_insert_with(|| Narrator::new(log.clone()));
-        match replay(log, range, &self.filter, narrator).await {
+        let reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => {
+                let log = self.hub.log().clone();
+                let narrator = self.narrator.take();
+                let narrator = narrator.unwrap_or_else(|| Narrator::new(log.clone()));
+                replay(log, range, self.filter.document(), narrator).boxed()
+            }
+        };
+        let Read { narrator, page } = self.reading.insert(reading).await;
+        self.reading = None;
+        self.narrator = Some(narrator);
+        match page {
             Ok((events, through)) => {
                 self.feed.replayed(through);
-                Ok(events)
+                let passing = events.into_iter().filter(|e| self.filter.passes(e));
+                Ok(passing.map(Arc::new).collect())
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -96,14 +117,14 @@ impl Subscription {
     }
 
     /// Whether the client would be let in again.
-    pub(super) async fn is_still_good(&self) -> bool {
+    pub(super) async fn is_still_good(&mut self) -> bool {
         self.identity.is_still_good(self.witness.principal()).await
     }
 
     /// Keeps a record of what the client asked for. Durable when this returns `Ok`; else it must
     /// not be answered.
     pub(super) async fn saw(
-        &self,
+        &mut self,
         action: &'static str,
         document_id: Option<Uuid>,
         refused: Option<&'static str>,
@@ -134,22 +155,27 @@ impl Subscription {
 }
 
 async fn replay(
+    log: EventLog,
+    range: (i64, i64),
+    document: Option<Uuid>,
+    mut narrator: Narrator,
+) -> Read {
+    let page = tell(&log, range, document, &mut narrator).await;
+    Read { narrator, page }
+}
+
+async fn tell(
     log: &EventLog,
     range: (i64, i64),
-    filter: &Filter,
+    document: Option<Uuid>,
     narrator: &mut Narrator,
-) -> Result<(Vec<Arc<LiveEvent>>, i64), ReplayError> {
-    let (recorded, through) = catch_up::page(log, range, filter.document()).await?;
+) -> Result<(Vec<LiveEvent>, i64), ReplayError> {
+    let (recorded, through) = catch_up::page(log, range, document).await?;
     let mut events = Vec::new();
     for event in &recorded {
-        let told = narrator
-            .tell(event)
-            .await
-            .map_err(|source| ReplayError::Log {
-                after: range.0,
-                source,
-            })?;
-        events.extend(told.filter(|e| filter.passes(e)).map(Arc::new));
+        let told = narrator.tell(event).await;
+        let after = range.0;
+        events.extend(told.map_err(|source| ReplayError::Log { after, source })?);
     }
     Ok((events, through))
 }

@@ -31,6 +31,9 @@ use unstalled::Unstalled;
 const LARGEST_HEAD: usize = 64 * 1024;
 /// Most headers.
 const MOST_HEADERS: usize = 100;
+/// Bytes that wait in the kernel to be sent to a client, beside those on their way.
+#[cfg(target_os = "linux")]
+const MOST_UNSENT: u32 = 256 * 1024;
 /// When the process has no more file descriptors, some have to be given back first.
 const BREATH: Duration = Duration::from_millis(100);
 /// What a client without a place is told. Behind TLS it is told nothing: a handshake costs more than
@@ -152,6 +155,9 @@ impl Connection {
     async fn greet(self, socket: TcpStream, tls: Option<Tls>) {
         // Answers are written whole: waiting for more to send with them would only delay.
         let _refused = socket.set_nodelay(true);
+        // The kernel alone would keep megabytes for each client that does not read.
+        #[cfg(target_os = "linux")]
+        let _refused = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(MOST_UNSENT);
         let Some(tls) = tls else {
             return self.serve(socket).await;
         };
