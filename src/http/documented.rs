@@ -39,6 +39,9 @@ const STATUSES: &[&str] = &["queued", "processing", "processed", "failed"];
 /// 1 to 100 characters, none of them a control.
 const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]{1,100}$";
 
+/// Of IPv4, or of IPv6 written whole or as the beginning of a network. Other forms of IPv6 are taken too.
+const ADDRESS: &str = r"^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])|([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|([0-9a-f]{1,4}:){1,7}:)$";
+
 /// Where `document_id` is in the path.
 const OF_ONE: &str = "/ws/documents/{id}";
 
@@ -87,6 +90,11 @@ const TABLE: &[(&str, &str, Takes)] = &[
         ),
     ),
     ("/api/v1/dead-letters/{id}", "id", Takes::Letter),
+    (
+        "/api/v1/blocked-addresses/{address}",
+        "address",
+        Takes::Pattern(ADDRESS),
+    ),
 ];
 
 /// Says in the document what its parameters take.

@@ -106,25 +106,30 @@ impl Blocks {
         if standing.is_ok_and(|standing| standing.left > 0) {
             return Ok(());
         }
-        sqlx::query(
+        let allowed = i32::try_from(settings.failures).unwrap_or(i32::MAX);
+        let failures: i32 = sqlx::query_scalar(
             "WITH over AS (DELETE FROM blocked_addresses WHERE blocked_until < now() AND address <> $1) \
              INSERT INTO blocked_addresses AS b (address, failures, blocked_at, blocked_until) \
              VALUES ($1, $2, now(), now() + make_interval(secs => $3)) \
              ON CONFLICT (address) DO UPDATE SET \
                  blocked_at = CASE WHEN b.blocked_until < now() THEN now() ELSE b.blocked_at END, \
                  failures = CASE WHEN b.blocked_until < now() THEN $2 ELSE b.failures + 1 END, \
-                 blocked_until = excluded.blocked_until",
+                 blocked_until = excluded.blocked_until \
+             RETURNING failures",
         )
         .bind(&address)
-        .bind(i32::try_from(settings.failures).unwrap_or(i32::MAX))
+        .bind(allowed)
         .bind(settings.block.as_secs_f64())
-        .execute(&self.0.pool)
+        .fetch_one(&self.0.pool)
         .await?;
-        tracing::warn!(
-            address,
-            seconds = settings.block.as_secs(),
-            "an address is blocked: its credentials were not good again and again"
-        );
+        // Told once: others of the same flood may have been on their way.
+        if failures == allowed {
+            tracing::warn!(
+                address,
+                seconds = settings.block.as_secs(),
+                "an address is blocked: its credentials were not good again and again"
+            );
+        }
         self.clone().look().await;
         Ok(())
     }

@@ -44,7 +44,7 @@ const REMOVALS: u32 = 4;
 #[expect(dead_code, reason = "documents the form; it is read as a stream")]
 struct UploadForm {
     /// The document, with a file name of at most 255 characters.
-    #[schema(format = Binary, content_media_type = "application/octet-stream")]
+    #[schema(format = Binary, content_media_type = "application/octet-stream", min_length = 1)]
     file: String,
     /// Where it comes from.
     #[schema(example = "maximo", min_length = 1, max_length = 64)]
