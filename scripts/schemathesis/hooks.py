@@ -9,6 +9,17 @@ import schemathesis
 
 NUMBER = re.compile(r"^[1-9][0-9]*$")
 ETAG = re.compile(r'^(\*|"[0-9]{1,18}")$')
+UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+ADDRESS = re.compile(r"^[0-9a-f.]*[.:][0-9a-f.:]*$")
+# Parts of paths: what they look like, and what stands for one that does not.
+PARTS = {
+    "id": (UUID, "01a2169b-e02c-7002-b9ce-018c9aaf2c45"),
+    "key_id": (UUID, "01a2169b-e02c-7002-b9ce-018c9aaf2c45"),
+    "number": (NUMBER, "1"),
+    "position": (NUMBER, "1"),
+    "index": (re.compile(r"^[0-9]+$"), "0"),
+    "address": (ADDRESS, "192.0.2.1"),
+}
 
 
 def is_right(case):
@@ -45,6 +56,15 @@ def mend_query(path, query):
         query["source"] = "maximo"
 
 
+def mend_path(path, parts):
+    # Values are also taken from answers: a null there, which becomes «None», or a `{id}` of the AsyncAPI document.
+    if path.startswith("/api/v1/dead-letters/"):
+        return
+    for name, (form, other) in PARTS.items():
+        if name in parts and not form.match(str(parts[name])):
+            parts[name] = other
+
+
 @schemathesis.hook
 def map_case(context, case):
     # A position that the log has not reached is waited for, and answered by 503 with Retry-After. That would be a
@@ -56,6 +76,8 @@ def map_case(context, case):
         return case
     if isinstance(case.query, dict):
         mend_query(case.operation.path, case.query)
+    if isinstance(case.path_parameters, dict):
+        mend_path(case.operation.path, case.path_parameters)
     # Values are also taken from answers, where an `If-Match` is found that is none.
     headers = case.headers
     if headers and "If-Match" in headers and not ETAG.match(str(headers["If-Match"])):
