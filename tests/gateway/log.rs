@@ -125,7 +125,11 @@ async fn what_cannot_be_proven_is_told_clearly() {
     upload(&gateway, 1).await;
     checkpoint(&gateway, 3).await;
     for (path, status, slug) in [
-        ("proof/inclusion?position=1&size=0", 400, "log-size-zero"),
+        (
+            "proof/inclusion?position=1&size=0",
+            400,
+            "invalid-parameter",
+        ),
         (
             "proof/inclusion?position=1&size=1000000",
             404,
@@ -151,8 +155,8 @@ async fn what_cannot_be_proven_is_told_clearly() {
         ("proof/inclusion?position=1&siz=1", 400, "unknown-parameter"),
         ("proof/inclusion", 400, "invalid-parameter"),
         ("proof/consistency?from=2&to=1", 400, "log-range-reversed"),
-        ("proof/consistency?from=0&to=2", 400, "log-size-zero"),
-        ("proof/consistency?from=1&to=0", 400, "log-size-zero"),
+        ("proof/consistency?from=0&to=2", 400, "invalid-parameter"),
+        ("proof/consistency?from=1&to=0", 400, "invalid-parameter"),
         (
             "proof/consistency?from=1&to=1000000",
             404,
