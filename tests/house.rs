@@ -125,7 +125,7 @@ const CRATE_MUST_NOT_NEED: &[(&str, &[&str])] = &[
 
 const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 /// Written when the program is built or run, so not in the repository.
-const MADE_LATER: &[&str] = &["data/", "target/", ".engines/"];
+const MADE_LATER: &[&str] = &["data/", "target/", ".engines/", "secrets/"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
