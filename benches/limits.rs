@@ -77,11 +77,8 @@ async fn quiet(url: String, key: String, until: Instant) -> (f64, f64) {
     (took[took.len() / 2], took[took.len() - 1])
 }
 
-fn resident_mib(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
-    let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib / 1024.0
+fn resident_mib(gateway: &Gateway) -> u64 {
+    support::memory(gateway.pid(), "VmRSS") >> 20
 }
 
 #[tokio::main]
@@ -100,10 +97,10 @@ async fn main() {
     let url = format!("{}{PATH}", gateway.base);
     let alone = quiet(url.clone(), other.clone(), Instant::now() + phase).await;
     println!(
-        "alone: median {:.1} ms, worst {:.1} ms, {:.0} MiB",
+        "alone: median {:.1} ms, worst {:.1} ms, {} MiB",
         alone.0,
         alone.1,
-        resident_mib(gateway.pid())
+        resident_mib(&gateway)
     );
     for (what, credential) in [("beyond its rate", loud), ("not good", "wrong".to_owned())] {
         let until = Instant::now() + phase;
@@ -115,9 +112,9 @@ async fn main() {
             .map(|(status, n)| format!("{status}: {:.0}/s", *n as f64 / phase.as_secs_f64()))
             .collect();
         println!(
-            "{clients} clients, {what}: {}; the other key: median {median:.1} ms, worst {worst:.1} ms; {:.0} MiB",
+            "{clients} clients, {what}: {}; the other key: median {median:.1} ms, worst {worst:.1} ms; {} MiB",
             rates.join(", "),
-            resident_mib(gateway.pid())
+            resident_mib(&gateway)
         );
     }
 }

@@ -216,7 +216,7 @@ async fn state(
         origins: Vec::new().into(),
         encrypted: false,
         limits: Limits::new(pool.clone(), clock.clone(), settings.limits.into()),
-        trusted_proxies: Vec::new(),
+        trusted_proxies: settings.connections.trusted_proxies,
         patience: settings.connections.patience,
         identity: Identity::new(
             Secret::new(KEY.into()),

@@ -69,8 +69,5 @@ async fn upload(gateway: &Gateway, n: usize) {
 
 /// A figure of `/proc/PID/status`, in MiB.
 fn memory(pid: u32, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|l| l.starts_with(field)).unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib / 1024
+    support::memory(pid, field) >> 20
 }

@@ -1,9 +1,10 @@
 //! How much clients may take of the gateway: in a minute, at once, and before it is known who they are.
 
+use super::networks::Networks;
+use super::pairs::{pairs, rules};
 use super::reader::Reader;
-use super::sections::seconds;
-use ipnet::IpNet;
-use std::fmt::Display;
+use super::sections::{number, seconds};
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub struct LimitSettings {
     /// For how long an address is blocked.
     pub block: Duration,
     /// Addresses that are never blocked.
-    pub never_blocked: Vec<IpNet>,
+    pub never_blocked: Networks,
 }
 
 /// The connections of a process.
@@ -66,7 +67,7 @@ pub struct ConnectionSettings {
     /// How long a client may stand still.
     pub patience: Duration,
     /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Networks,
 }
 
 /// Whose rates differ.
@@ -113,8 +114,8 @@ impl LimitSettings {
 
     /// An address is never blocked.
     #[must_use]
-    pub fn spares(&self, address: std::net::IpAddr) -> bool {
-        self.never_blocked.iter().any(|net| net.contains(&address))
+    pub fn spares(&self, address: IpAddr) -> bool {
+        self.never_blocked.contain(address)
     }
 }
 
@@ -128,8 +129,7 @@ impl FromStr for Exceptions {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split(';').map(str::trim).filter(|one| !one.is_empty());
-        let all: Vec<Exception> = parts.map(exception).collect::<Result<_, _>>()?;
+        let all: Vec<Exception> = rules(text).map(exception).collect::<Result<_, _>>()?;
         for (index, one) in all.iter().enumerate() {
             if all.iter().take(index).any(|other| other.whose == one.whose) {
                 return Err("the same actor or source is named twice".into());
@@ -142,11 +142,8 @@ impl FromStr for Exceptions {
 fn exception(text: &str) -> Result<Exception, String> {
     let mut whose = None;
     let mut rates = [None; 4];
-    for part in text.split(',').map(str::trim) {
-        let (name, value) = part
-            .split_once('=')
-            .map(|(name, value)| (name.trim(), value.trim()))
-            .ok_or_else(|| format!("`{part}` is no name=value"))?;
+    for pair in pairs(text) {
+        let (name, value) = pair?;
         let class = ["uploads", "queries", "commands", "health"]
             .iter()
             .position(|class| *class == name);
@@ -198,37 +195,6 @@ fn a_minute(value: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("`{value}` is no number from 0 to {MOST_A_MINUTE}"))
 }
 
-/// Networks, separated by commas; an address alone is itself.
-struct Networks(Vec<IpNet>);
-
-impl FromStr for Networks {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
-        let network = |word: &str| {
-            let address = word.parse::<std::net::IpAddr>().map(IpNet::from);
-            let network = address.or_else(|_| word.parse::<IpNet>());
-            network.map_err(|_| format!("`{word}` is no address and no network such as 10.0.0.0/8"))
-        };
-        words.map(network).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-fn networks(r: &mut Reader, key: &str) -> Vec<IpNet> {
-    r.optional::<Networks>(key)
-        .map_or_else(Vec::new, |networks| networks.0)
-}
-
-fn number<T: TryFrom<u64> + FromStr<Err: Display> + Default>(
-    r: &mut Reader,
-    key: &str,
-    least: u64,
-    most: u64,
-) -> T {
-    T::try_from(r.number(key, least, most)).unwrap_or_default()
-}
-
 pub(super) fn limits(r: &mut Reader) -> LimitSettings {
     let mut rate = |key| number(r, key, 0, MOST_A_MINUTE);
     let rates = Rates {
@@ -250,7 +216,7 @@ pub(super) fn limits(r: &mut Reader) -> LimitSettings {
         failures: number(r, "limits.failures", 0, 1_000_000),
         failures_within: seconds(r, "limits.failures_within"),
         block: seconds(r, "limits.block"),
-        never_blocked: networks(r, "limits.never_blocked"),
+        never_blocked: r.required("limits.never_blocked", Networks::default()),
     }
 }
 
@@ -259,7 +225,7 @@ pub(super) fn connections(r: &mut Reader) -> ConnectionSettings {
         most: number(r, "http.connections", 8, 1_000_000),
         most_of_an_address: number(r, "http.connections_of_an_address", 1, 1_000_000),
         patience: seconds(r, "http.patience"),
-        trusted_proxies: networks(r, "http.trusted_proxies"),
+        trusted_proxies: r.required("http.trusted_proxies", Networks::default()),
     }
 }
 
@@ -305,15 +271,6 @@ mod tests {
         ] {
             assert!(bad.parse::<Exceptions>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn networks_and_addresses_are_read() {
-        let read: Networks = "10.0.0.0/8, ::1,192.0.2.7".parse().unwrap();
-        let written: Vec<_> = read.0.iter().map(ToString::to_string).collect();
-        assert_eq!(written, ["10.0.0.0/8", "::1/128", "192.0.2.7/32"]);
-        assert!("10.0.0.0/33".parse::<Networks>().is_err());
-        assert!("proxy".parse::<Networks>().is_err());
     }
 
     #[test]

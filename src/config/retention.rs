@@ -1,5 +1,6 @@
 //! How long documents are kept: rules by source and department, as text.
 
+use super::pairs;
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,12 +41,7 @@ impl FromStr for RetentionRules {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let rules: Vec<RetentionRule> = text
-            .split(';')
-            .map(str::trim)
-            .filter(|rule| !rule.is_empty())
-            .map(rule)
-            .collect::<Result<_, _>>()?;
+        let rules: Vec<RetentionRule> = pairs::rules(text).map(rule).collect::<Result<_, _>>()?;
         for (index, one) in rules.iter().enumerate() {
             let same = |other: &&RetentionRule| {
                 other.source == one.source && other.department == one.department
@@ -60,11 +56,8 @@ impl FromStr for RetentionRules {
 
 fn rule(text: &str) -> Result<RetentionRule, String> {
     let (mut source, mut department, mut days) = (None, None, None);
-    for part in text.split(',').map(str::trim) {
-        let (name, value) = part
-            .split_once('=')
-            .map(|(name, value)| (name.trim(), value.trim()))
-            .ok_or_else(|| format!("`{part}` is no name=value"))?;
+    for pair in pairs::pairs(text) {
+        let (name, value) = pair?;
         let twice = match name {
             "source" => source.replace(word(value)?).is_some(),
             "department" => department.replace(word(value)?).is_some(),

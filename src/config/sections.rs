@@ -181,13 +181,13 @@ pub(super) fn jobs(r: &mut Reader) -> JobSettings {
         workers,
         soft_limit: Duration::from_secs(soft),
         hard_limit: Duration::from_secs(hard),
-        max_attempts: narrow(r.number("jobs.max_attempts", 1, 100)),
+        max_attempts: number(r, "jobs.max_attempts", 1, 100),
         retry_first: seconds(r, "jobs.retry_first"),
         retry_longest: seconds(r, "jobs.retry_longest"),
         ack_wait: seconds(r, "jobs.ack_wait"),
         sweep_every: seconds(r, "jobs.sweep_every"),
         extraction_memory: r.number("extraction.memory_bytes", 256 << 20, 1 << 40),
-        extraction_ready: usize::try_from(r.number("extraction.ready", 0, 64)).unwrap_or(2),
+        extraction_ready: number(r, "extraction.ready", 0, 64),
     }
 }
 
@@ -200,7 +200,7 @@ pub(super) fn orphans(r: &mut Reader) -> OrphanSettings {
 
 pub(super) fn live(r: &mut Reader) -> LiveSettings {
     LiveSettings {
-        ring: usize::try_from(r.number("live.ring", 16, 1_000_000)).unwrap_or(4096),
+        ring: number(r, "live.ring", 16, 1_000_000),
         heartbeat: seconds(r, "live.heartbeat"),
         checkpoint: seconds(r, "live.checkpoint"),
         longest_write: seconds(r, "live.longest_write"),
@@ -242,7 +242,7 @@ pub(super) fn notary(r: &mut Reader, data_dir: &Path) -> NotarySettings {
     NotarySettings {
         key_file: key_file.unwrap_or_else(|| data_dir.join("log-signing-key")),
         every: seconds(r, "notary.every"),
-        lock_days: narrow(r.number("notary.lock_days", 0, 36_500)),
+        lock_days: number(r, "notary.lock_days", 0, 36_500),
     }
 }
 
@@ -316,6 +316,12 @@ pub(super) fn seconds(r: &mut Reader, key: &str) -> Duration {
     Duration::from_secs(r.number(key, 1, 86_400))
 }
 
-pub(super) fn narrow(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
+/// A number within limits that the type has room for.
+pub(super) fn number<T: TryFrom<u64> + Default>(
+    r: &mut Reader,
+    key: &str,
+    least: u64,
+    most: u64,
+) -> T {
+    T::try_from(r.number(key, least, most)).unwrap_or_default()
 }

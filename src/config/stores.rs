@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::secret::Secret;
-use super::sections::narrow;
+use super::sections::number;
 use url::Url;
 
 /// PostgreSQL.
@@ -57,7 +57,7 @@ pub(super) fn database(r: &mut Reader) -> DatabaseSettings {
     }
     DatabaseSettings {
         url: with_password(r, url, "database_url", "database.password"),
-        max_connections: narrow(r.number("database.max_connections", 4, 500)),
+        max_connections: number(r, "database.max_connections", 4, 500),
     }
 }
 

@@ -4,6 +4,7 @@
 //! itself, so the credentials flag is never given, and `*` never said. Pages that are not listed are
 //! answered as if there were no CORS: their browser keeps the answer from them.
 
+use super::origin::is_listed;
 use super::state::ApiState;
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -65,9 +66,7 @@ pub(super) async fn allow(State(state): State<ApiState>, request: Request, next:
 /// The origin of the asking page, when it is one of the list.
 fn listed(list: &[String], headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN)?;
-    let text = origin.to_str().ok()?;
-    let found = list.iter().any(|one| one.eq_ignore_ascii_case(text));
-    found.then(|| origin.clone())
+    is_listed(list, origin.to_str().ok()?).then(|| origin.clone())
 }
 
 #[cfg(test)]

@@ -21,11 +21,15 @@ pub(super) fn allowed(list: &[String], headers: &HeaderMap) -> Result<(), Proble
         let of_origin = origin.split_once("://").map(|(_, rest)| rest);
         of_origin.is_some_and(|rest| rest.eq_ignore_ascii_case(host))
     };
-    let listed = list.iter().any(|one| one.eq_ignore_ascii_case(origin));
-    if listed || host.is_some_and(own) {
+    if is_listed(list, origin) || host.is_some_and(own) {
         return Ok(());
     }
     Err(Problem::new(ProblemType::OriginNotAllowed))
+}
+
+/// An origin is one of the list, whole.
+pub(super) fn is_listed(list: &[String], origin: &str) -> bool {
+    list.iter().any(|one| one.eq_ignore_ascii_case(origin))
 }
 
 #[cfg(test)]

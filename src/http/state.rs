@@ -3,7 +3,7 @@
 use super::live::LiveHub;
 use crate::audit::AccessRecorder;
 use crate::commands::Commands;
-use crate::config::{Current, UploadSettings};
+use crate::config::{Current, Networks, UploadSettings};
 use crate::dead_letters::DeadLetters;
 use crate::door::Door;
 use crate::event_store::EventLog;
@@ -18,7 +18,6 @@ use crate::removal::Removals;
 use crate::signals::Signals;
 use crate::spool::Spool;
 use crate::traces::Traces;
-use ipnet::IpNet;
 use kmrl_projections::query::ReadModel;
 use sqlx::PgPool;
 use std::ops::Deref;
@@ -73,7 +72,7 @@ pub struct Parts {
     /// How much clients may take.
     pub limits: Limits,
     /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Networks,
     /// How long a body may stand still.
     pub patience: Duration,
     /// Traces.

@@ -3,7 +3,7 @@
 //! Source: RFC 7239, section 5.2 and 8.1, for what may be believed of `X-Forwarded-For`: what trusted proxies
 //! added, from the right, and nothing beyond the first address that is none of theirs.
 
-use ipnet::IpNet;
+use crate::config::Networks;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Bits of an IPv6 address that tell networks apart. Within one, whoever has an address has them all.
@@ -14,12 +14,11 @@ const OF_A_NETWORK: u128 = !0 << 64;
 pub fn client<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a str>,
-    trusted: &[IpNet],
+    trusted: &Networks,
 ) -> IpAddr {
     let mut client = peer.to_canonical();
-    let is_proxy = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     for said in forwarded.rev().flat_map(|line| line.rsplit(',')) {
-        if !is_proxy(&client) {
+        if !trusted.contain(client) {
             break;
         }
         let Some(address) = parse(said.trim()) else {
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     fn told(peer: &str, forwarded: &[&str]) -> String {
-        let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let trusted = "10.0.0.0/8,::1".parse().unwrap();
         client(peer.parse().unwrap(), forwarded.iter().copied(), &trusted).to_string()
     }
 

@@ -1,6 +1,6 @@
 //! Helper programs that misbehave, in the real jail of programs; and how ends inside the jail are counted.
 
-use super::{FAR, MEMORY, NEAR, NEXT, document, request, stand_in};
+use super::{FAR, MEMORY, NEAR, NEXT, document, failure_of, request, stand_in};
 use kmrl_gateway::adapters::extraction_child::{ChildSettings, ExtractionChild};
 use kmrl_gateway::config::{HelperSettings, Reader, Settings};
 use kmrl_gateway::metrics::{Measured, Metrics};
@@ -72,14 +72,7 @@ async fn every_end_inside_the_jail_is_counted() {
         ("killed", FAR, FAR),
         ("never-stops", NEAR, NEXT),
     ] {
-        let file = document(b"text");
-        let request = ExtractRequest {
-            soft,
-            hard,
-            ..request(file.path(), behaviour)
-        };
-        let (progress, _kept) = mpsc::channel(1);
-        measured.extract(request, progress).await.unwrap_err();
+        failure_of(&measured, behaviour, soft, hard).await;
     }
     let text = metrics.scrape().text().unwrap();
     for (outcome, times) in [("crashed", 1), ("out_of_memory", 2), ("out_of_time", 1)] {

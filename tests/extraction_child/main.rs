@@ -50,6 +50,16 @@ fn document(bytes: &[u8]) -> NamedTempFile {
 }
 
 async fn fails(behaviour: &str, soft: Duration, hard: Duration) -> ExtractFailure {
+    failure_of(&stand_in(), behaviour, soft, hard).await
+}
+
+/// How a document ends that makes a stand-in behave so.
+async fn failure_of(
+    reader: &impl Extractor,
+    behaviour: &str,
+    soft: Duration,
+    hard: Duration,
+) -> ExtractFailure {
     let file = document(b"text");
     let request = ExtractRequest {
         soft,
@@ -57,7 +67,7 @@ async fn fails(behaviour: &str, soft: Duration, hard: Duration) -> ExtractFailur
         ..request(file.path(), behaviour)
     };
     let (progress, _kept) = mpsc::channel(1);
-    stand_in().extract(request, progress).await.unwrap_err()
+    reader.extract(request, progress).await.unwrap_err()
 }
 
 #[tokio::test]

@@ -469,16 +469,9 @@ async fn events_and_live_leave_access_out_unless_asked() {
     }
 }
 
-/// The kernel's figure of a process's memory, in MiB.
+/// A figure of a process's memory, in MiB.
 fn memory(pid: u32, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|l| l.starts_with(field)).unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        / 1024
+    crate::support::memory(pid, field) >> 20
 }
 
 #[tokio::test(flavor = "multi_thread")]

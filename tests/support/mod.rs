@@ -72,6 +72,22 @@ fn sweep() {
     }
 }
 
+/// A figure of `/proc/PID/status` in bytes, such as `VmRSS`, the resident memory.
+pub fn memory(pid: u32, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        (name == field).then_some(value)
+    });
+    let kib: u64 = line
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    kib * 1_024
+}
+
 /// Where the engines of a test are.
 pub fn engine_options(data_dir: &Path) -> EngineOptions {
     let from_env = |name| std::env::var_os(name).map(PathBuf::from);

@@ -112,14 +112,11 @@ impl Server {
         connections.close();
         connections.wait().await;
     }
-}
 
-impl Server {
     fn place(&self, address: IpAddr) -> Option<Place<IpAddr>> {
         let (address, bounds) = (address.to_canonical(), &self.bounds);
         // Many come by a proxy.
-        let is_proxy = |net: &ipnet::IpNet| net.contains(&address);
-        let of_one = match bounds.trusted_proxies.iter().any(is_proxy) {
+        let of_one = match bounds.trusted_proxies.contain(address) {
             true => bounds.most,
             false => bounds.most_of_an_address,
         };

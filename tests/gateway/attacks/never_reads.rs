@@ -5,7 +5,7 @@ use super::wire;
 use crate::authority::key;
 use crate::harness::{Gateway, KEY, World};
 use crate::sse::Sse;
-use crate::support::eventually;
+use crate::support::{eventually, memory};
 use futures::StreamExt;
 use futures::stream;
 use serde_json::json;
@@ -65,19 +65,6 @@ async fn connections(gateway: &Gateway) -> u64 {
     info["active_connections"].as_u64().unwrap()
 }
 
-/// Resident memory of the process, in bytes.
-fn memory(gateway: &Gateway) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib: u64 = line
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
-    kib * 1_024
-}
-
 /// Large events, by real commands. Gives the most memory that was used meanwhile.
 async fn make_events(gateway: &Gateway, ids: &[String]) -> u64 {
     let reason = "\u{10400}".repeat(LARGE);
@@ -88,7 +75,7 @@ async fn make_events(gateway: &Gateway, ids: &[String]) -> u64 {
         async move {
             let answer = request.send().await.unwrap();
             assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
-            memory(gateway)
+            memory(gateway.pid(), "VmRSS")
         }
     });
     made.buffer_unordered(8)
@@ -123,7 +110,7 @@ async fn clients_that_never_read_cost_little_and_others_go_on() {
         opened(&mut socket, &upgrade("/ws?after=0"), "101").await;
         idle.push(socket);
     }
-    let before = memory(&gateway);
+    let before = memory(gateway.pid(), "VmRSS");
     let most = make_events(&gateway, &ids).await;
     // Kept for each of them in both of its forms, what they miss would be 95 MB.
     let grown = most.saturating_sub(before) / (1 << 20);
